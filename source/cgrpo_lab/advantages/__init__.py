@@ -1,0 +1,47 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Advantage estimators: what a step of a rollout is compared with (eqs 6 and 7)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
+from cgrpo_lab.advantages.least_squares import LeastSquares
+from cgrpo_lab.validation import require_choice
+
+ESTIMATORS: dict[str, type[AdvantageEstimator]] = {"least_squares": LeastSquares}
+"""Estimators by the name that configurations use."""
+
+
+def make_estimator(
+    name: str, *, num_states: int, device: str | torch.device, generator: torch.Generator, **options: Any
+) -> AdvantageEstimator:
+    """Make an estimator by name.
+
+    Args:
+        name: A key of :data:`ESTIMATORS`.
+        num_states: Size ``S`` of a state.
+        device: Device of the rollouts.
+        generator: Source of all randomness of the estimator.
+        **options: Further keyword arguments of the estimator's constructor.
+
+    Returns:
+        The estimator.
+
+    Raises:
+        ValueError: If the name or an option is unknown, or an option is out of its bounds.
+    """
+    require_choice("estimator", name, list(ESTIMATORS))
+    estimator = ESTIMATORS[name]
+    known = list(inspect.signature(estimator).parameters)
+    for option in options:
+        require_choice(f"option of the estimator {name!r}", option, known)
+    return estimator(num_states=num_states, device=device, generator=generator, **options)
+
+
+__all__ = ["ESTIMATORS", "AdvantageEstimator", "GroupAdvantages", "LeastSquares", "make_estimator"]

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Checks of configuration values: every error names the field, the value and the remedy."""
+
+from __future__ import annotations
+
+import math
+
+
+def require_number(
+    field: str,
+    value: float,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+    integer: bool = False,
+) -> None:
+    """Raise unless a configuration value is a finite number within its bounds.
+
+    Args:
+        field: Name of the option, as the user writes it.
+        value: The value given.
+        at_least: Smallest value allowed.
+        above: Bound that must be exceeded.
+        at_most: Largest value allowed.
+        below: Bound that must not be reached.
+        integer: Whether only whole numbers (of type ``int``) are allowed.
+
+    Raises:
+        ValueError: If the value is of another type, NaN, infinite or out of bounds.
+    """
+    kinds = int if integer else (int, float)
+    bounds = [
+        (">=", at_least, lambda bound: value >= bound),
+        (">", above, lambda bound: value > bound),
+        ("<=", at_most, lambda bound: value <= bound),
+        ("<", below, lambda bound: value < bound),
+    ]
+    bounds = [(sign, bound, holds) for sign, bound, holds in bounds if bound is not None]
+    if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value):
+        if all(holds(bound) for _, bound, holds in bounds):
+            return
+    kind = "a whole number" if integer else "a finite number"
+    limits = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
+    raise ValueError(f"{field} = {value!r} cannot be used: give {kind}{' ' + limits if limits else ''}")
+
+
+def require_choice(field: str, value: str, choices: list[str]) -> None:
+    """Raise unless a configuration value is one of the named choices.
+
+    Args:
+        field: Name of the option, as the user writes it.
+        value: The value given.
+        choices: The names allowed.
+
+    Raises:
+        ValueError: If the value is none of them.
+    """
+    if value not in choices:
+        raise ValueError(f"{field} = {value!r} cannot be used: choose one of {', '.join(map(repr, choices))}")
