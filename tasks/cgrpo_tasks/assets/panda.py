@@ -1,0 +1,123 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Franka Emika Panda: articulation configuration and the files built for it.
+
+Importing this module builds nothing; the conversion to USD happens when a scene spawns the robot for the first time.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isaaclab_newton.sim.schemas import NewtonArticulationCfg
+from isaaclab_physx.sim.schemas import PhysxArticulationCfg
+
+import isaaclab.sim as sim_utils
+from isaaclab.actuators import ImplicitActuatorCfg
+from isaaclab.assets import ArticulationCfg
+from isaaclab.utils import configclass, replace
+
+from . import cache, panda_mjcf
+
+if TYPE_CHECKING:
+    from pxr import Usd
+
+
+def panda_mjcf_path() -> Path:
+    """Return the corrected MJCF of the Panda, building it on first use.
+
+    Raises:
+        cache.AssetCacheError: If the cache folder cannot be written.
+    """
+    return _panda_folder() / "panda.xml"
+
+
+def panda_usd_path() -> Path:
+    """Return the Panda as USD, building it on first use.
+
+    Raises:
+        cache.AssetCacheError: If the cache folder cannot be written.
+    """
+    return _panda_folder() / "usd" / "panda.usda"
+
+
+def _panda_folder() -> Path:
+    """Return the cache folder with ``panda.xml``, its meshes and ``usd/panda.usda``."""
+    sources = [file for file in panda_mjcf.source_folder().rglob("*") if file.is_file()]
+    versions = [f"{package}=={version(package)}" for package in ("mujoco", "mujoco-usd-converter")]
+    key = cache.content_key([*sources, Path(panda_mjcf.__file__), Path(__file__)], versions)
+    return cache.cached_build("panda", key, _build)
+
+
+def _build(folder: Path) -> None:
+    """Write the MJCF and the USD of the Panda into an empty folder."""
+    # Imported late: it loads USD plugins, which must not happen before Kit where Isaac Sim is used.
+    import mujoco_usd_converter
+
+    mjcf = panda_mjcf.write_panda_mjcf(folder)
+    mujoco_usd_converter.Converter(scene=False).convert(str(mjcf), str(folder / "usd"))
+
+
+def spawn_panda(prim_path: str, cfg: PandaFileCfg, *args, **kwargs) -> Usd.Prim:
+    """Spawn the Panda, building its USD first where the cache lacks it.
+
+    Args:
+        prim_path: Prim path or pattern to spawn at.
+        cfg: Spawner configuration.
+        *args: Passed on to :func:`isaaclab.sim.spawn_from_usd`.
+        **kwargs: Passed on to :func:`isaaclab.sim.spawn_from_usd`.
+
+    Returns:
+        The spawned prim.
+    """
+    return sim_utils.spawn_from_usd(prim_path, replace(cfg, usd_path=str(panda_usd_path())), *args, **kwargs)
+
+
+@configclass
+class PandaFileCfg(sim_utils.UsdFileCfg):
+    """Spawner of the locally built Panda."""
+
+    func: object = spawn_panda
+
+    usd_path: str = "panda.usda"
+    """Name of the file in the asset cache; its folder is known once it is built."""
+
+
+PANDA_CFG = ArticulationCfg(
+    spawn=PandaFileCfg(
+        articulation_props=[
+            NewtonArticulationCfg(self_collision_enabled=False),
+            PhysxArticulationCfg(enabled_self_collisions=False),
+        ],
+    ),
+    init_state=ArticulationCfg.InitialStateCfg(
+        joint_pos={
+            "panda_joint1": 0.0,
+            "panda_joint2": -0.569,
+            "panda_joint3": 0.0,
+            "panda_joint4": -2.810,
+            "panda_joint5": 0.0,
+            "panda_joint6": 3.037,
+            "panda_joint7": 0.741,
+            "panda_finger_joint.*": 0.0,
+        },
+    ),
+    actuators={
+        "panda_arm": ImplicitActuatorCfg(
+            joint_names_expr=["panda_joint[1-7]"],
+            joint_effort_limit={"panda_joint[1-4]": 87.0, "panda_joint[5-7]": 12.0},
+            stiffness=400.0,
+            damping=80.0,
+        ),
+        "panda_hand": ImplicitActuatorCfg(
+            joint_names_expr=["panda_finger_joint.*"], joint_effort_limit=70.0, stiffness=2000.0, damping=100.0
+        ),
+    },
+)
+"""Panda with gravity-compensated links, self-collision off, and stiff position drives.
+
+The posture is Isaac Lab's ``FRANKA_PANDA_CFG``, but with closed fingers, which nothing moves in a reaching task.
+"""

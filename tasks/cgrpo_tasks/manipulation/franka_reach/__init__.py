@@ -1,0 +1,26 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Franka Panda reach: bring the hand to a commanded pose and hold it there."""
+
+import gymnasium as gym
+
+gym.register(
+    id="Franka-Reach-CGRPO",
+    entry_point=f"{__name__}.env:FrankaReachEnv",
+    disable_env_checker=True,
+    kwargs={
+        "env_cfg_entry_point": f"{__name__}.env_cfg:FrankaReachEnvCfg",
+        "rsl_rl_cfg_entry_point": f"{__name__}.agents:FrankaReachCGRPORunnerCfg",
+        "rsl_rl_ppo_cfg_entry_point": f"{__name__}.agents:FrankaReachPPORunnerCfg",
+        "default_agent": "rsl_rl",
+        "num_envs_by_device": {"cpu": 128, "cuda": 4096},
+        "observation_units": {
+            "joint_pos": "rad",
+            "joint_vel": "rad/s",
+            "pose_command": "m (3), unit quaternion x y z w (4)",
+            "pose_error": "m (3), rad (3)",
+            "actions": "1",
+        },
+    },
+)

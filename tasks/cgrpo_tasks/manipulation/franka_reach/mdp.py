@@ -1,0 +1,129 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Terms of the reaching task that Isaac Lab does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from isaaclab.envs.mdp import UniformPoseCommandCfg
+from isaaclab.envs.mdp.commands.pose_command import UniformPoseCommand
+from isaaclab.utils import configclass
+from isaaclab.utils.math import compute_pose_error, subtract_frame_transforms
+
+if TYPE_CHECKING:
+    from isaaclab.envs import ManagerBasedRLEnv
+
+
+class HandPoseCommand(UniformPoseCommand):
+    """Pose command in the robot's root frame that also judges how episodes end.
+
+    Its metrics are those of the end of the finished episodes, not running values: what is logged as
+    ``Metrics/<term>/success`` is the share of the episodes ended in that step that ended at their goal.
+    """
+
+    cfg: HandPoseCommandCfg
+
+    def __init__(self, cfg: HandPoseCommandCfg, env: ManagerBasedRLEnv):
+        """Create the buffers, all about "no episode finished yet": not successful, errors zero.
+
+        Args:
+            cfg: Ranges, body and success thresholds.
+            env: Environment the command belongs to.
+        """
+        super().__init__(cfg, env)
+        self.outcome = {
+            name: torch.zeros(self.num_envs, dtype=torch.bool, device=self.device) for name in cfg.success_thresholds
+        }
+        self.outcome_value = {
+            name: torch.zeros(self.num_envs, device=self.device) for name in ("position_error", "orientation_error")
+        }
+        self.metrics = {name: torch.zeros(self.num_envs, device=self.device) for name in (*self.outcome, *self.outcome_value)}
+
+    def success(self, name: str) -> torch.Tensor:
+        """Tell which envs are at their goal now.
+
+        Args:
+            name: Key of the configuration's ``success_thresholds``.
+
+        Returns:
+            Whether both errors are below their thresholds, shape ``[E]``.
+        """
+        return self._within(name, *self._compute_error())
+
+    def record_outcome(self, env_ids: Sequence[int] | slice) -> None:
+        """Judge the current poses as the ends of episodes. Call before the robot is moved and a new goal is drawn.
+
+        Args:
+            env_ids: Envs whose episode ends.
+        """
+        position_error, orientation_error = self._compute_error()
+        values = {"position_error": position_error, "orientation_error": orientation_error}
+        for name, value in values.items():
+            self.outcome_value[name][env_ids] = value[env_ids]
+        for name in self.outcome:
+            self.outcome[name][env_ids] = self._within(name, position_error, orientation_error)[env_ids]
+        for name, value in (self.outcome | self.outcome_value).items():
+            self.metrics[name][env_ids] = value[env_ids].float()
+
+    def _within(self, name: str, position_error: torch.Tensor, orientation_error: torch.Tensor) -> torch.Tensor:
+        position_threshold, orientation_threshold = self.cfg.success_thresholds[name]
+        return (position_error < position_threshold) & (orientation_error < orientation_threshold)
+
+    def _update_metrics(self) -> None:
+        """Leave the metrics alone: they are written when an episode ends."""
+
+
+@configclass
+class HandPoseCommandCfg(UniformPoseCommandCfg):
+    """Configuration of :class:`HandPoseCommand`."""
+
+    class_type: type = HandPoseCommand
+
+    success_thresholds: dict[str, tuple[float, float]] = {"success": (0.05, 0.2), "success_strict": (0.02, 0.1)}
+    """Named criteria: position error [m] and orientation error [rad] an episode must end below."""
+
+
+def pose_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
+    """Return the commanded minus the current pose of the commanded body, in the robot's root frame.
+
+    The observation that Isaac Lab's Franka reach adds in its ``hold`` preset.
+
+    Args:
+        env: Environment.
+        command_name: Name of a :class:`HandPoseCommand`.
+
+    Returns:
+        Position error [m] and axis-angle rotation error [rad], shape ``[E, 6]``.
+    """
+    command: HandPoseCommand = env.command_manager.get_term(command_name)
+    data = command.robot.data
+    position, orientation = subtract_frame_transforms(
+        data.root_pos_w.torch,
+        data.root_quat_w.torch,
+        data.body_pos_w.torch[:, command.body_idx],
+        data.body_quat_w.torch[:, command.body_idx],
+    )
+    errors = compute_pose_error(
+        position, orientation, command.command[:, :3], command.command[:, 3:], rot_error_type="axis_angle"
+    )
+    return torch.cat(errors, dim=-1)
+
+
+def at_goal(env: ManagerBasedRLEnv, command_name: str, criterion: str) -> torch.Tensor:
+    """Reward being at the goal.
+
+    Args:
+        env: Environment.
+        command_name: Name of a :class:`HandPoseCommand`.
+        criterion: Key of its ``success_thresholds``.
+
+    Returns:
+        1 at the goal, 0 elsewhere, shape ``[E]``.
+    """
+    command: HandPoseCommand = env.command_manager.get_term(command_name)
+    return command.success(criterion).float()
