@@ -245,7 +245,7 @@ prepare() { # EXTRA...: a Python that can import the project and what it needs
         local missing modules=(gymnasium_robotics imageio_ffmpeg mujoco mujoco_usd_converter onnxruntime sklearn)
         if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest); fi
         missing="$(missing_modules "$python" "${modules[@]}")"
-        [[ -z $missing ]] || die "$python has Isaac Lab 3.0 but lacks: $missing. './isaaclab.sh -i $*' adds them."
+        [[ -z $missing ]] || die "$python has Isaac Lab 3.0 but lacks: $missing. './isaaclab.sh -i${*:+ $*}' adds them."
     fi
     # This checkout's code comes first, whatever else is installed in the environment.
     export PYTHONPATH="$root/source:$root/tasks${PYTHONPATH:+:$PYTHONPATH}"
