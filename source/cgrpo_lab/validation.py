@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Iterable
 
 
 def require_number(
@@ -61,3 +63,20 @@ def require_choice(field: str, value: str, choices: list[str]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{field} = {value!r} cannot be used: choose one of {', '.join(map(repr, choices))}")
+
+
+def require_options(owner: str, constructor: Callable, options: Iterable[str]) -> None:
+    """Raise unless all options are keyword arguments of a constructor.
+
+    Args:
+        owner: What the options configure, for the message.
+        constructor: A class or function.
+        options: The names given.
+
+    Raises:
+        ValueError: If one is unknown.
+    """
+    known = [name for name, p in inspect.signature(constructor).parameters.items() if p.default is not p.empty]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{owner} has no option {option!r}: choose among {', '.join(known)}")

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
 
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
 from cgrpo_lab.advantages.least_squares import LeastSquares
-from cgrpo_lab.validation import require_choice
+from cgrpo_lab.advantages.state_cluster import StateCluster
+from cgrpo_lab.validation import require_choice, require_options
 
-ESTIMATORS: dict[str, type[AdvantageEstimator]] = {"least_squares": LeastSquares}
+ESTIMATORS: dict[str, type[AdvantageEstimator]] = {"state_cluster": StateCluster, "least_squares": LeastSquares}
 """Estimators by the name that configurations use."""
 
 
@@ -38,10 +38,8 @@ def make_estimator(
     """
     require_choice("estimator", name, list(ESTIMATORS))
     estimator = ESTIMATORS[name]
-    known = list(inspect.signature(estimator).parameters)
-    for option in options:
-        require_choice(f"option of the estimator {name!r}", option, known)
+    require_options(f"estimator {name!r}", estimator, options)
     return estimator(num_states=num_states, device=device, generator=generator, **options)
 
 
-__all__ = ["ESTIMATORS", "AdvantageEstimator", "GroupAdvantages", "LeastSquares", "make_estimator"]
+__all__ = ["ESTIMATORS", "AdvantageEstimator", "GroupAdvantages", "LeastSquares", "StateCluster", "make_estimator"]
