@@ -1,0 +1,9 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Physics presets that are fast on a CPU."""
+
+from .presets import make_physics_presets
+from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
+
+__all__ = ["GraphReplaySolverCfg", "NativeMujocoSolverCfg", "make_physics_presets"]

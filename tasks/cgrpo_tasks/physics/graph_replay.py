@@ -1,0 +1,70 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""MuJoCo Warp on the CPU without its launch overhead.
+
+Isaac Lab (``isaaclab_newton.physics.NewtonManager``) replays the solver as a CUDA graph but issues some hundred
+kernel launches from Python per substep on the CPU, which takes longer than the physics itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import ClassVar
+
+import warp as wp
+from newton import Model
+
+from isaaclab.physics import PhysicsManager
+from isaaclab_newton.physics import MJWarpSolverCfg
+
+from .cpu_graph import CpuGraphCache
+from .hold_controls import HoldControlsMixin
+
+logger = logging.getLogger(__name__)
+
+
+class NewtonGraphReplayManager(HoldControlsMixin):
+    """MuJoCo Warp manager whose substeps are recorded once and replayed on the CPU; on CUDA Isaac Lab's own.
+
+    Parameter changes (:meth:`SolverMuJoCo.notify_model_changed`) write into the arrays which the recording
+    addresses, so they take effect in a replay.
+    """
+
+    _graphs: ClassVar[CpuGraphCache] = CpuGraphCache()
+    _warned_callbacks: ClassVar[bool] = False
+
+    @classmethod
+    def _build_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> None:
+        # A recording refers to the arrays of the model it was made with.
+        cls._graphs.clear()
+        super()._build_solver(model, solver_cfg)
+
+    @classmethod
+    def _solver_specific_clear(cls) -> None:
+        cls._graphs.clear()
+        super()._solver_specific_clear()
+
+    @classmethod
+    def _run_solver_substeps(cls, contacts) -> None:
+        if not wp.get_device(PhysicsManager._device).is_cpu or not cls._replays():
+            super()._run_solver_substeps(contacts)
+            return
+        solver = cls._solver
+        # The solver copies the joint state into MuJoCo at every update_data_interval-th substep, counted in Python.
+        interval = solver.update_data_interval
+        phase = solver._step % interval if interval > 0 else 0
+        before = solver._step
+        key = (cls._num_substeps, cls._solver_dt, phase)
+        cls._graphs.run(key, lambda: super(NewtonGraphReplayManager, cls)._run_solver_substeps(contacts))
+        solver._step = before + cls._num_substeps
+
+    @classmethod
+    def _replays(cls) -> bool:
+        """Whether the substeps consist of Warp launches only."""
+        if not cls._state_force_callbacks:
+            return True
+        if not cls._warned_callbacks:
+            logger.warning("State force callbacks are registered: physics runs without graph replay on the CPU.")
+            NewtonGraphReplayManager._warned_callbacks = True
+        return False

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Physics presets that a task offers through ``physics=NAME`` (Isaac Lab's ``PresetCfg``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from isaaclab_ov.physics import OvPhysxCfg
+
+from isaaclab.physics import PhysxAutoCfg
+from isaaclab_newton.physics import NewtonCfg
+from isaaclab_physx.physics import PhysxCfg
+
+from isaaclab_tasks.utils import PresetCfg, preset
+
+from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
+
+
+def make_physics_presets(*, solver: dict[str, Any], num_substeps: int, hold_controls: bool = False) -> PresetCfg:
+    """Return the physics presets of a task, to be used as ``sim.physics``.
+
+    The names are ``newton_mjwarp``, ``mujoco``, ``isaacsim_physx``, ``ovphysx`` and ``physx``; ``default`` is
+    ``newton_mjwarp`` where a CUDA device is present and ``mujoco`` otherwise.
+
+    Args:
+        solver: Fields of :class:`isaaclab_newton.physics.MJWarpSolverCfg` for both MuJoCo presets.
+        num_substeps: Solver steps per physics step.
+        hold_controls: See :attr:`GraphReplaySolverCfg.hold_controls`.
+
+    Raises:
+        ValueError: If ``num_substeps`` is smaller than 1.
+    """
+    if num_substeps < 1:
+        raise ValueError(f"num_substeps must be at least 1, got {num_substeps}.")
+    newton_mjwarp = NewtonCfg(
+        solver_cfg=GraphReplaySolverCfg(hold_controls=hold_controls, **solver), num_substeps=num_substeps
+    )
+    mujoco = NewtonCfg(
+        solver_cfg=NativeMujocoSolverCfg(hold_controls=hold_controls, **solver), num_substeps=num_substeps
+    )
+    isaacsim_physx = PhysxCfg()
+    ovphysx = OvPhysxCfg()
+    return preset(
+        default=newton_mjwarp if torch.cuda.is_available() else mujoco,
+        newton_mjwarp=newton_mjwarp,
+        mujoco=mujoco,
+        isaacsim_physx=isaacsim_physx,
+        ovphysx=ovphysx,
+        physx=PhysxAutoCfg(isaacsim_physx=isaacsim_physx, ovphysx=ovphysx),
+    )
