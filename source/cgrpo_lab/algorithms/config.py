@@ -1,0 +1,168 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Settings of the algorithm and of its policies.
+
+Plain dataclasses, so that the learning half needs no simulator; Isaac Lab's ``@configclass`` runner configs hold them as
+fields and Hydra overrides reach into them (``agent.algorithm.clip_param=0.1``).
+"""
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+SCHEDULES = ("fixed", "linear", "adaptive")
+ON_NONFINITE = ("skip", "stop")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message names the field, the value and the remedy."""
+
+
+@dataclass
+class GroupPolicyCfg:
+    """The policies: N Gaussian MLPs that share an observation normaliser."""
+
+    hidden_dims: list[int] = field(default_factory=lambda: [64, 64])
+    """Sizes of the hidden layers."""
+
+    activation: str = "tanh"
+    """Activation as rsl_rl names it."""
+
+    init_log_std: float = -0.5
+    """Initial log standard deviation. Much noise in the first 100k steps can end on a plateau (see docs)."""
+
+    log_std_range: tuple[float, float] = (-5.0, 1.0)
+    """The log standard deviation is kept in this range."""
+
+    squash: bool = True
+    """Whether actions are tanh(u), u Gaussian; the ratio is taken on u."""
+
+    obs_normalization: bool = True
+    """Whether observations are normalised by their running statistics."""
+
+
+@dataclass
+class CGRPOCfg:
+    """Continuous Group Relative Policy Optimization. Symbols in brackets are the paper's."""
+
+    class_name: str = "cgrpo_lab.algorithms.cgrpo:CGRPO"
+    """Where rsl_rl's runner finds the algorithm."""
+
+    num_policies: int = 1
+    """Number of policies (N). The environments are divided equally among them."""
+
+    num_groups: int = 1
+    """Number of policy groups (K) formed by k-means on the trajectory features; 1 means no clustering."""
+
+    estimator: str = "least_squares"
+    """Advantage estimator: ``least_squares`` or ``state_cluster`` (the paper's)."""
+
+    estimator_options: dict[str, Any] = field(default_factory=dict)
+    """Options of the estimator's constructor, for example ``{"lam": 0.95}``."""
+
+    gamma: float = 0.99
+    """Discount factor."""
+
+    clip_param: float = 0.2
+    """Base clip range (epsilon_base)."""
+
+    adaptive_clip: bool = False
+    """Whether a group's clip range grows with the spread of its advantages (eq 9)."""
+
+    max_clip_factor: float = 2.0
+    """Largest factor by which the adaptive clip range may exceed ``clip_param``."""
+
+    smoothness_coef: float = 0.0
+    """Weight of the temporal smoothness penalty (lambda_s, eq 10)."""
+
+    diversity_coef: float = 0.0
+    """Weight of the inter-group diversity penalty (lambda_d, eq 11)."""
+
+    diversity_threshold: float = 0.5
+    """Cosine similarity of group centroids above which they are penalised (tau)."""
+
+    reference_size: int = 0
+    """Number of top policies mixed into the reference policy; 0 means no reference (its feature is then zero)."""
+
+    entropy_coef: float = 0.0
+    """Weight of the entropy bonus."""
+
+    num_learning_epochs: int = 10
+    """Passes over the rollout per iteration."""
+
+    num_mini_batches: int = 8
+    """Minibatches per pass."""
+
+    learning_rate: float = 5.0e-4
+    """Learning rate of Adam at the start."""
+
+    schedule: str = "linear"
+    """``fixed``, ``linear`` (to zero at max_iterations) or ``adaptive`` (follows ``desired_kl``)."""
+
+    desired_kl: float = 0.01
+    """Mean KL divergence per iteration that the adaptive schedule aims at."""
+
+    max_grad_norm: float = 1.0
+    """Each policy's gradient is clipped to this norm."""
+
+    on_nonfinite: str = "stop"
+    """What to do about NaN or Inf in a rollout: ``stop`` the run or ``skip`` the update."""
+
+    def validate(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: Naming the first field that cannot be used, its value and the remedy.
+        """
+        for name in ("num_policies", "num_groups", "num_learning_epochs", "num_mini_batches"):
+            _require(name, getattr(self, name), isinstance(getattr(self, name), int) and getattr(self, name) >= 1,
+                     "must be a whole number of at least 1")
+        for name in ("clip_param", "learning_rate", "desired_kl", "max_grad_norm"):
+            _require(name, getattr(self, name), _is_number(getattr(self, name)) and getattr(self, name) > 0.0,
+                     "must be a positive number")
+        for name in ("smoothness_coef", "diversity_coef", "entropy_coef"):
+            _require(name, getattr(self, name), _is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
+                     "must be a number of at least 0")
+        _require("gamma", self.gamma, _is_number(self.gamma) and 0.0 <= self.gamma <= 1.0, "must lie in [0, 1]")
+        _require("max_clip_factor", self.max_clip_factor,
+                 _is_number(self.max_clip_factor) and self.max_clip_factor >= 1.0, "must be at least 1")
+        _require("diversity_threshold", self.diversity_threshold,
+                 _is_number(self.diversity_threshold) and -1.0 <= self.diversity_threshold <= 1.0,
+                 "is a cosine: must lie in [-1, 1]")
+        _require("num_groups", self.num_groups, self.num_groups <= self.num_policies,
+                 f"there are only num_policies={self.num_policies} policies to group; lower num_groups or raise "
+                 "num_policies")
+        _require("reference_size", self.reference_size,
+                 isinstance(self.reference_size, int) and 0 <= self.reference_size <= self.num_policies,
+                 f"must be between 0 and num_policies={self.num_policies}")
+        _require("diversity_coef", self.diversity_coef, self.diversity_coef == 0.0 or self.num_groups > 1,
+                 "the diversity penalty compares groups: set num_groups to 2 or more, or diversity_coef to 0")
+        _require("schedule", self.schedule, self.schedule in SCHEDULES, f"must be one of {', '.join(SCHEDULES)}")
+        _require("on_nonfinite", self.on_nonfinite, self.on_nonfinite in ON_NONFINITE,
+                 f"must be one of {', '.join(ON_NONFINITE)}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CGRPOCfg":
+        """Build and validate a config from a plain dictionary.
+
+        Raises:
+            ConfigError: If a name is unknown or a value unusable.
+        """
+        known = {f.name for f in fields(cls)}
+        for name in values:
+            _require(name, values[name], name in known, f"is no setting of CGRPO; there are {', '.join(sorted(known))}")
+        cfg = cls(**values)
+        cfg.validate()
+        return cfg
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a finite real number (a bool is not meant as one)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _require(name: str, value: object, valid: bool, remedy: str) -> None:
+    """Raise a ConfigError unless ``valid``."""
+    if not valid:
+        raise ConfigError(f"{name}={value!r}: {remedy}.")

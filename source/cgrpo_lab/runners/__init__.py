@@ -1,0 +1,9 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The training loop and its files."""
+
+from cgrpo_lab.runners.cgrpo_runner import CGRPORunner, NonFiniteError
+from cgrpo_lab.runners.checkpoint import CheckpointError
+
+__all__ = ["CGRPORunner", "CheckpointError", "NonFiniteError"]

@@ -1,0 +1,290 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The training loop: rsl_rl's on-policy runner with exact resume, finite checks and files a person can read."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from rsl_rl.env import VecEnv
+from rsl_rl.runners import OnPolicyRunner
+from tensordict import TensorDict
+
+from cgrpo_lab.runners.checkpoint import (
+    random_state,
+    read_checkpoint,
+    restore_random_state,
+    write_checkpoint,
+)
+from cgrpo_lab.runners.curves import draw_curves
+from cgrpo_lab.runners.episode_statistics import EpisodeStatistics
+from cgrpo_lab.runners.finite_check import FiniteCheck
+from cgrpo_lab.runners.run_log import ProgressLine, ProgressTable
+
+
+class NonFiniteError(RuntimeError):
+    """NaN or Inf in a rollout, with the culprit's name."""
+
+
+class EnvState(Protocol):
+    """Saves and restores everything an environment carries from one step to the next."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """State as tensors and plain values."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state of an environment with the same settings."""
+
+
+class CGRPORunner(OnPolicyRunner):
+    """Trains any algorithm with rsl_rl's interface (CGRPO, PPO) in an Isaac Lab environment.
+
+    Differences from its base class: a resumed run goes on exactly where it stopped, ``model_<n>.pt`` holds the state
+    after n iterations, nothing waits for the device inside the rollout, NaN and Inf are named and never saved, and an
+    interrupt ends the run after the current iteration.
+    """
+
+    def __init__(
+        self,
+        env: VecEnv,
+        train_cfg: dict[str, Any],
+        log_dir: str | None = None,
+        device: str = "cpu",
+        *,
+        env_state: EnvState | None = None,
+        obs_names: dict[str, list[str]] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        """Build algorithm and bookkeeping.
+
+        Args:
+            env: The environment.
+            train_cfg: The runner's config as a dictionary; see :class:`OnPolicyRunner`.
+            log_dir: Folder of the run; None writes nothing.
+            device: Device to learn on.
+            env_state: Saves the environment with each checkpoint; without it a resumed run starts new episodes.
+            obs_names: Names of the entries of each observation group, for error messages.
+            verbose: Print every metric instead of one line.
+        """
+        super().__init__(env, train_cfg, log_dir, device)
+        self.log_dir = Path(log_dir) if log_dir is not None else None
+        self.env_state = env_state
+        self.statistics = EpisodeStatistics(env.num_envs, device)
+        self.progress_line = ProgressLine(verbose)
+        self.total_steps = 0
+        self.wall_time = 0.0
+        self.best_return = float("-inf")
+        self.interrupted = False
+        self.last_metrics: dict[str, float] = {}
+        self._restored_env: dict[str, Any] | None = None
+        self._finite = self._make_finite_check(env, obs_names or {})
+
+    def _make_finite_check(self, env: VecEnv, obs_names: dict[str, list[str]]) -> FiniteCheck:
+        """Finite check over all observation groups side by side."""
+        names = []
+        for group, values in env.get_observations().items():
+            names += obs_names.get(group, [f"{group}[{i}]" for i in range(values.shape[-1])])
+        return FiniteCheck(env.num_envs, len(names), env.num_actions, self.device, names)
+
+    # -- Training ----------------------------------------------------------------------------------------------------
+
+    def learn(self, num_learning_iterations: int, init_at_random_ep_len: bool = False) -> None:
+        """Train for ``num_learning_iterations`` more iterations.
+
+        Args:
+            num_learning_iterations: Iterations to add to those done.
+            init_at_random_ep_len: Give every environment a random age, so that their episodes do not end together.
+
+        Raises:
+            NonFiniteError: If a rollout holds NaN or Inf and the algorithm is set to stop.
+            CheckpointError: If a checkpoint cannot be written.
+        """
+        obs = self._start(init_at_random_ep_len)
+        start, total = self.current_learning_iteration, self.current_learning_iteration + num_learning_iterations
+        begin, earlier = time.monotonic(), self.wall_time
+        with self._stop_on_interrupt():
+            while self.current_learning_iteration < total and not self.interrupted:
+                tick = time.monotonic()
+                with torch.inference_mode():
+                    obs = self._collect(obs)
+                tock = time.monotonic()
+                losses = self._learn_from_rollout(obs)
+                now = time.monotonic()
+                self.current_learning_iteration += 1
+                self.total_steps += self.cfg["num_steps_per_env"] * self.env.num_envs
+                self.wall_time = earlier + now - begin
+                done = self.current_learning_iteration - start
+                eta = (now - begin) / done * (num_learning_iterations - done)
+                self._log(losses, tock - tick, now - tock, total, eta)
+                self._save_if_due(total)
+
+    def _start(self, init_at_random_ep_len: bool) -> TensorDict:
+        """Bring environment and log to the state the next iteration begins with; returns the observations."""
+        if self._restored_env is not None:
+            self.env_state.load_state_dict(self._restored_env["env_state"])
+            restore_random_state(self._restored_env["random_state"])
+            self._restored_env = None
+        elif init_at_random_ep_len and self.current_learning_iteration == 0:
+            self.env.episode_length_buf = torch.randint_like(
+                self.env.episode_length_buf, high=int(self.env.max_episode_length)
+            )
+        self.alg.train_mode()
+        if self.log_dir is not None:
+            with contextlib.redirect_stdout(None):  # rsl_rl prints one line per git repository it looks for
+                self.logger.init_logging_writer()
+            self._table = ProgressTable(self.log_dir / "progress.csv", self.current_learning_iteration)
+        return self.env.get_observations().to(self.device)
+
+    def _collect(self, obs: TensorDict) -> TensorDict:
+        """Act for ``num_steps_per_env`` steps; returns the observations after the last."""
+        for _ in range(self.cfg["num_steps_per_env"]):
+            actions = self.alg.act(obs)
+            next_obs, rewards, dones, extras = self.env.step(actions.to(self.env.device))
+            obs, rewards, dones = next_obs.to(self.device), rewards.to(self.device), dones.to(self.device)
+            self.alg.process_env_step(obs, rewards, dones, extras)
+            self.statistics.add_step(rewards, dones, extras)
+            self._finite.add_step(torch.cat(list(obs.values()), dim=-1), actions, rewards)
+        return obs
+
+    def _learn_from_rollout(self, obs: TensorDict) -> dict[str, float]:
+        """Update the policy unless the rollout holds NaN or Inf."""
+        culprit = self._finite.report()
+        if culprit is None:
+            with torch.inference_mode():
+                self.alg.compute_returns(obs)
+            return self.alg.update()
+        if self.cfg["algorithm"].get("on_nonfinite", "stop") == "stop":
+            raise NonFiniteError(
+                f"NaN or Inf in iteration {self.current_learning_iteration + 1}: {culprit}. The last checkpoint is "
+                "whole; agent.algorithm.on_nonfinite=skip goes on without such rollouts."
+            )
+        self.alg.skip_update()
+        return {"skipped_updates": 1.0}
+
+    @contextlib.contextmanager
+    def _stop_on_interrupt(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM end the run after the current iteration; a second Ctrl-C ends it at once."""
+
+        def stop(signum: int, frame: object) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, previous[signal.SIGINT])
+
+        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    # -- Log and checkpoints -----------------------------------------------------------------------------------------
+
+    def _log(self, losses: dict[str, float], collect_s: float, learn_s: float, total: int, eta: float) -> None:
+        """Write one iteration's metrics to TensorBoard, the table and the console."""
+        episodes = self.statistics.collect()
+        metrics = {f"Loss/{name}": value for name, value in losses.items() if name != "kl"}
+        if "kl" in losses:
+            metrics["Policy/kl"] = losses["kl"]
+        renamed = {"return": "Train/mean_reward", "length": "Train/mean_episode_length"}
+        for name, value in episodes.items():
+            metrics[name if "/" in name else renamed.get(name, f"Train/{name}")] = value
+        for name, value in self.alg.metrics.items():
+            metrics[name] = float(value)
+        steps = self.cfg["num_steps_per_env"] * self.env.num_envs
+        metrics |= {
+            "Loss/learning_rate": self.alg.learning_rate,
+            "Policy/mean_std": self._mean_std(),
+            "Perf/total_fps": steps / (collect_s + learn_s),
+            "Perf/collection_time": collect_s,
+            "Perf/learning_time": learn_s,
+        }
+        self.last_metrics = {**metrics, "wall_time_s": self.wall_time}
+        iteration = self.current_learning_iteration
+        is_last = iteration == total or self.interrupted
+        if self.log_dir is not None:
+            for name, value in metrics.items():
+                self.logger.writer.add_scalar(name, value, iteration)
+            first = {"iteration": iteration, "env_steps": self.total_steps, "wall_time_s": round(self.wall_time, 3)}
+            self._table.add({**first, **{name: f"{value:.6g}" for name, value in metrics.items()}})
+        self.progress_line.show(iteration, total, self.last_metrics, eta, is_last)
+
+    def _mean_std(self) -> float:
+        """Mean standard deviation of the deployed policy's actions."""
+        return self.alg.get_policy().output_std.mean().item()
+
+    def _save_if_due(self, total: int) -> None:
+        """Write a checkpoint at every ``save_interval`` and at the end, the best one so far beside it."""
+        iteration = self.current_learning_iteration
+        last = iteration == total or self.interrupted
+        if self.log_dir is None or not (last or iteration % self.cfg["save_interval"] == 0):
+            return
+        path = self.log_dir / f"model_{iteration}.pt"
+        mean_return = self.last_metrics.get("Train/mean_reward", float("-inf"))
+        is_best = mean_return > self.best_return
+        self.best_return = max(self.best_return, mean_return)
+        self.save(str(path))
+        if is_best:
+            self.save(str(self.log_dir / "model_best.pt"))
+        draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
+        if last:
+            self.logger.stop_logging_writer()
+
+    def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
+        """Write a checkpoint that a run can go on from exactly.
+
+        Args:
+            path: File to write.
+            infos: Further plain values or tensors to keep.
+
+        Raises:
+            CheckpointError: If it cannot be written or a parameter is not finite.
+        """
+        state = {
+            "total_steps": self.total_steps,
+            "wall_time": self.wall_time,
+            "best_return": self.best_return,
+            "statistics": self.statistics.state_dict(),
+            "random_state": random_state(),
+            "env_state": self.env_state.state_dict() if self.env_state is not None else None,
+            **(infos or {}),
+        }
+        write_checkpoint(path, {**self.alg.save(), "iter": self.current_learning_iteration, "infos": state})
+        self.logger.save_model(path, self.current_learning_iteration)
+
+    def load(
+        self,
+        path: str,
+        load_cfg: dict[str, bool] | None = None,
+        strict: bool = True,
+        map_location: str | None = None,
+    ) -> dict[str, Any]:
+        """Restore a checkpoint of this runner or of rsl_rl's own.
+
+        Args:
+            path: File to read.
+            load_cfg: rsl_rl's selection of parts.
+            strict: Whether parameter names must match exactly.
+            map_location: Device to load to; the learning device if None.
+
+        Returns:
+            What was saved beside the algorithm's state; empty for a checkpoint of rsl_rl's own runner.
+
+        Raises:
+            CheckpointError: If the file is missing or damaged.
+            ValueError: If the file belongs to another algorithm.
+        """
+        loaded = read_checkpoint(path, map_location or self.device)
+        if self.alg.load(loaded, load_cfg, strict):
+            self.current_learning_iteration = loaded["iter"]
+        infos = loaded["infos"] or {}
+        if "total_steps" in infos:
+            self.total_steps, self.wall_time = infos["total_steps"], infos["wall_time"]
+            self.best_return = infos["best_return"]
+            self.statistics.load_state_dict(infos["statistics"])
+            if self.env_state is not None and infos["env_state"] is not None:
+                self._restored_env = infos
+        return infos

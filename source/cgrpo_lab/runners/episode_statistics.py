@@ -1,0 +1,96 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Returns, lengths and outcomes of finished episodes, gathered on the device and read once per iteration."""
+
+from collections import deque
+from typing import Any
+
+import torch
+
+WINDOW_EPISODES = 100
+"""Means are taken over at least this many of the latest episodes."""
+
+
+class EpisodeStatistics:
+    """Running sums over E environments; nothing waits for the device before :meth:`collect`."""
+
+    def __init__(self, num_envs: int, device: torch.device | str) -> None:
+        """Start with no finished episode."""
+        self.running_return = torch.zeros(num_envs, device=device)
+        self.running_length = torch.zeros(num_envs, device=device)
+        self._sums: dict[str, torch.Tensor] = {}
+        self._log_sums: dict[str, tuple[torch.Tensor, int]] = {}
+        self._last_log: dict[str, Any] | None = None
+        self._window: deque[dict[str, float]] = deque()
+
+    def add_step(self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]) -> None:
+        """Record one step of all environments.
+
+        Args:
+            rewards: Rewards, shape [E].
+            dones: Whether the episode ended with this step, shape [E].
+            extras: What the environment told beside it. ``outcome`` and ``outcome_value`` hold a tensor [E] per name,
+                about each environment's latest finished episode; ``log`` holds means over the environments that were
+                reset in this step.
+        """
+        self.running_return += rewards
+        self.running_length += 1.0
+        finished = dones.to(torch.float32)
+        values = {"return": self.running_return, "length": self.running_length, "episodes": finished}
+        for group in ("outcome", "outcome_value"):
+            values.update(extras.get(group, {}))
+        for name, value in values.items():
+            total = (value.to(torch.float32) * finished).sum()
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+        self.running_return *= 1.0 - finished
+        self.running_length *= 1.0 - finished
+        log = extras.get("log")
+        # Isaac Lab keeps handing out the same dictionary until the next reset; count it once.
+        if log is not None and log is not self._last_log:
+            self._last_log = log
+            for name, value in log.items():
+                total, count = self._log_sums.get(name, (0.0, 0))
+                self._log_sums[name] = (total + value, count + 1)
+
+    def collect(self) -> dict[str, float]:
+        """Close an iteration: means over the latest episodes, and of the environment's own log entries.
+
+        Returns:
+            ``return``, ``length`` and each outcome as means over at least :data:`WINDOW_EPISODES` episodes (absent
+            before the first episode has ended), ``episodes`` finished in this iteration, and the log entries.
+        """
+        names = list(self._sums)
+        if names:
+            totals = torch.stack([self._sums[name] for name in names]).tolist()
+            self._window.append(dict(zip(names, totals, strict=True)))
+        self._sums.clear()
+        while len(self._window) > 1 and self._episodes() - self._window[0]["episodes"] >= WINDOW_EPISODES:
+            self._window.popleft()
+        means = {name: float(total) / count for name, (total, count) in self._log_sums.items()}
+        self._log_sums.clear()
+        episodes = self._episodes()
+        means["episodes"] = self._window[-1]["episodes"] if self._window else 0.0
+        if episodes > 0.0:
+            for name in set().union(*self._window) - {"episodes"}:
+                means[name] = sum(entry.get(name, 0.0) for entry in self._window) / episodes
+        return means
+
+    def _episodes(self) -> float:
+        """Episodes in the window."""
+        return sum(entry["episodes"] for entry in self._window)
+
+    def state_dict(self) -> dict[str, Any]:
+        """State for a checkpoint."""
+        return {
+            "running_return": self.running_return.clone(),
+            "running_length": self.running_length.clone(),
+            "window": list(self._window),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state of the same number of environments; one of another number only gives its window."""
+        if state["running_return"].shape == self.running_return.shape:
+            self.running_return.copy_(state["running_return"])
+            self.running_length.copy_(state["running_length"])
+        self._window = deque(state["window"])

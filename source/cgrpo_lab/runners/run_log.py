@@ -1,0 +1,88 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a run writes while it trains: TensorBoard events, ``progress.csv`` and one line on the console."""
+
+import csv
+import io
+import logging
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+logger = logging.getLogger(__name__)
+
+
+class ProgressTable:
+    """``progress.csv``: a row per iteration, a column per metric; its first columns never move."""
+
+    FIRST_COLUMNS = ("iteration", "env_steps", "wall_time_s")
+
+    def __init__(self, path: Path, resume_at: int = 0) -> None:
+        """Continue the table of an earlier part of the run up to ``resume_at``, or begin one."""
+        self.path = path
+        self.columns: list[str] = list(self.FIRST_COLUMNS)
+        self.rows: list[dict[str, Any]] = []
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                self.rows = [row for row in reader if int(row["iteration"]) <= resume_at]
+                self.columns = list(reader.fieldnames or self.columns)
+            self._rewrite()
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a row; a metric seen for the first time becomes a new last column."""
+        new = [name for name in row if name not in self.columns]
+        self.rows.append(row)
+        if new or not self.path.is_file():
+            self.columns += new
+            self._rewrite()
+        else:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self.columns, restval="").writerow(row)
+
+    def _rewrite(self) -> None:
+        """Write the whole table through a temporary file."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, restval="")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        temporary = self.path.with_suffix(".csv.tmp")
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+        os.replace(temporary, self.path)
+
+
+class ProgressLine:
+    """One console line per iteration, rewritten in place on a terminal; a block with every metric on request."""
+
+    def __init__(self, verbose: bool, stream: TextIO | None = None, every: int = 10) -> None:
+        """Args: ``verbose`` prints blocks; ``every`` is the distance of lines where the stream is no terminal."""
+        self.verbose, self.every = verbose, every
+        self.stream = stream or sys.stdout
+
+    def show(self, iteration: int, total: int, metrics: dict[str, float], eta: float, is_last: bool) -> None:
+        """Print iteration ``iteration`` of ``total``; ``eta`` is in [s]."""
+        if self.verbose:
+            block = "\n".join(f"  {name:<36}{value:12.4f}" for name, value in sorted(metrics.items()))
+            self.stream.write(f"iteration {iteration}/{total}  eta {_clock(eta)}\n{block}\n")
+        else:
+            parts = [f"[{iteration:>{len(str(total))}}/{total}]"]
+            if "Train/mean_reward" in metrics:
+                parts.append(f"reward {metrics['Train/mean_reward']:8.2f}")
+            if "Train/success" in metrics:
+                parts.append(f"success {metrics['Train/success']:6.1%}")
+            parts += [f"{metrics['Perf/total_fps']:,.0f} steps/s", f"elapsed {_clock(metrics['wall_time_s'])}",
+                      f"eta {_clock(eta)}"]
+            line = "  ".join(parts)
+            if self.stream.isatty():
+                self.stream.write(f"\r{line}\x1b[K" + ("\n" if is_last else ""))
+            elif iteration % self.every == 0 or iteration == 1 or is_last:
+                self.stream.write(line + "\n")
+        self.stream.flush()
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))

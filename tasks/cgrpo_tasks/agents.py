@@ -1,0 +1,50 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Base configurations of the agents that every task registers."""
+
+import torch
+from isaaclab_rl.rsl_rl import RslRlBaseRunnerCfg, RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
+
+from isaaclab.utils import configclass
+
+from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+
+
+def default_device() -> str:
+    """Device an agent learns on unless told: the first GPU, else the CPU (stock Isaac Lab assumes a GPU)."""
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+@configclass
+class CGRPORunnerCfg(RslRlBaseRunnerCfg):
+    """Trains CGRPO. The class name is rsl_rl's, so that Isaac Lab's own ``train`` and ``play`` accept it, too."""
+
+    class_name: str = "OnPolicyRunner"
+    device: str = default_device()
+    obs_groups: dict[str, list[str]] = {"actor": ["policy"]}
+    algorithm: CGRPOCfg = CGRPOCfg()
+    group_policy: GroupPolicyCfg = GroupPolicyCfg()
+
+
+@configclass
+class PPORunnerCfg(RslRlOnPolicyRunnerCfg):
+    """Trains rsl_rl's PPO with the same squashed policy as ours."""
+
+    device: str = default_device()
+    obs_groups: dict[str, list[str]] = {"actor": ["policy"], "critic": ["policy"]}
+
+
+@configclass
+class SquashedGaussianCfg(RslRlMLPModelCfg.GaussianDistributionCfg):
+    """Distribution of the group policies, for rsl_rl's models."""
+
+    class_name: str = "cgrpo_lab.policies.squashed_gaussian:SquashedGaussianDistribution"
+    std_type: str = "log"
+
+
+@configclass
+class PPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
+    """rsl_rl's PPO; our subclass only adds what the runner's bookkeeping needs."""
+
+    class_name: str = "cgrpo_lab.algorithms.ppo:PPO"

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Agents of the reaching task: CGRPO, the paper's two configurations, and PPO on the same task and budget."""
+
+import math
+
+from isaaclab.utils import configclass
+
+from isaaclab_rl.rsl_rl import RslRlMLPModelCfg
+
+from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+
+from cgrpo_tasks.agents import CGRPORunnerCfg, PPOAlgorithmCfg, PPORunnerCfg, SquashedGaussianCfg
+
+
+@configclass
+class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
+    """Default: one policy, closed-form least-squares baseline."""
+
+    num_steps_per_env = 24
+    max_iterations = 600
+    save_interval = 50
+    experiment_name = "franka_reach_cgrpo"
+    group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.5)
+    algorithm = CGRPOCfg(num_learning_epochs=8, num_mini_batches=8, learning_rate=1.0e-3, schedule="adaptive")
+
+
+@configclass
+class FrankaReachPPORunnerCfg(PPORunnerCfg):
+    """rsl_rl's PPO with Isaac Lab's settings for Franka reach and our policy's squash, noise and normaliser."""
+
+    num_steps_per_env = 24
+    max_iterations = 600
+    save_interval = 50
+    experiment_name = "franka_reach_ppo"
+    actor = RslRlMLPModelCfg(
+        hidden_dims=[64, 64],
+        activation="elu",
+        obs_normalization=True,
+        distribution_cfg=SquashedGaussianCfg(init_std=math.exp(-0.5)),
+    )
+    critic = RslRlMLPModelCfg(hidden_dims=[64, 64], activation="elu", obs_normalization=True)
+    algorithm = PPOAlgorithmCfg(
+        value_loss_coef=1.0,
+        use_clipped_value_loss=True,
+        clip_param=0.2,
+        entropy_coef=0.0,
+        num_learning_epochs=8,
+        num_mini_batches=4,
+        learning_rate=1.0e-3,
+        schedule="adaptive",
+        gamma=0.99,
+        lam=0.95,
+        desired_kl=0.01,
+        max_grad_norm=1.0,
+    )
