@@ -24,7 +24,7 @@ Usage: ./isaaclab.sh OPTION ...
   COMMAND [ARGS]                Isaac Lab's own commands: train, play, list_envs, ...
 
 The Python is, in this order: an active environment with Isaac Lab 3.0, the one of the checkout in ISAACLAB_PATH,
-or .venv in this folder, which the first call makes (about 3 minutes and 8 GB) with Python 3.12.
+or .venv in this folder, which the first call makes (3 to 5 minutes and 8 GB) with Python 3.12.
 TEXT
 }
 
@@ -97,7 +97,7 @@ find_python312() {
 
 # ---- our own environment ----
 
-fingerprint() { # of all that an installation depends on; the folder too, because a moved environment is broken
+fingerprint() { # of all that an installation depends on; the folder too, because an editable one points to it
     {
         printf '%s\n' "$root"
         cat -- "$root"/requirements*.txt "$root/pyproject.toml" "$root/source/cgrpo_lab/__init__.py"
@@ -157,7 +157,7 @@ make_venv() {
         die "No Python 3.12 with venv was found (tried PYTHON, python3.12, python3, pyenv, uv). Install one, e.g." \
             "'sudo apt-get install python3.12-venv', 'pyenv install 3.12' or uv, or set PYTHON to its path."
     fi
-    say "First use: installing Isaac Lab 3.0 into $venv (about 3 minutes, 8 GB)."
+    say "First use: installing Isaac Lab 3.0 into $venv (3 to 5 minutes, 8 GB)."
     rm -rf -- "$venv"
     mkdir -p -- "$stamps"
     if [[ -n $base_python ]]; then

@@ -1,0 +1,181 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The launcher's own environment: made once, kept up to date, and mended after whatever cut its making short."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from launcher_project import OFFLINE, Project, write_program
+
+RUN = ("-p", "-c", "print('ran')")
+GPU_SEEN = "#!/usr/bin/env bash\necho 'GPU 0: NVIDIA H200 (UUID: GPU-0)'\n"
+DRIVER_BROKEN = "#!/usr/bin/env bash\necho 'NVIDIA-SMI has failed because it could not communicate'; exit 9\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A bare machine whose ``python3.12`` works."""
+    project = Project(tmp_path)
+    write_program(project.programs / "python3.12")
+    return project
+
+
+def wait_for_call(project: Project, text: str) -> None:
+    """Wait until pip, venv or uv has been called with this text."""
+    deadline = time.monotonic() + 20
+    while not (project.calls_file.exists() and text in project.calls_file.read_text()):
+        assert time.monotonic() < deadline, f"no call of {text}"
+        time.sleep(0.02)
+
+
+class TestFirstUse:
+    def test_installs_the_lock_and_the_project_then_runs(self, project: Project):
+        result = project.run(*RUN)
+        assert result.stdout == "ran\n"
+        venv, lock, editable = project.calls()
+        assert venv == "venv"
+        assert lock.endswith(f"-r {project.root}/requirements.txt")
+        assert "--no-deps" in editable and editable.endswith(f"-e {project.root}")
+        assert "minutes, 8 GB" in result.stderr.splitlines()[0]
+
+    def test_second_use_starts_at_once(self, project: Project):
+        project.run(*RUN)
+        project.calls()
+        result = project.run(*RUN, PIP=OFFLINE)
+        assert (result.stdout, result.stderr, project.calls()) == ("ran\n", "", [])
+
+    def test_needs_no_home(self, project: Project):
+        del project.environment["HOME"]
+        assert project.run(*RUN).stdout == "ran\n"
+
+    def test_two_at_once_install_once(self, project: Project):
+        first = project.start(*RUN, PIP="sleep 0.5")
+        wait_for_call(project, "pip")
+        second = project.start(*RUN, PIP="sleep 0.5")
+        outputs = [process.communicate(timeout=60) for process in (first, second)]
+        assert [stdout for stdout, _ in outputs] == ["ran\n", "ran\n"]
+        assert "Another installation is running" in outputs[1][1]
+        assert project.calls().count("venv") == 1
+
+    def test_an_environment_of_the_users_own_is_left_alone(self, project: Project):
+        (project.root / ".venv").mkdir()
+        (project.root / ".venv/mine").touch()
+        result = project.run(*RUN)
+        assert result.returncode == 2 and "was not made by isaaclab.sh" in result.stderr
+        assert (project.root / ".venv/mine").exists() and project.calls() == []
+
+
+class TestRepair:
+    @pytest.mark.parametrize("step", ["requirements.txt", "--no-deps"])
+    def test_a_killed_installation_is_started_afresh(self, project: Project, step: str):
+        process = project.start(*RUN, PIP=f'[[ "$*" != *{step}* ]] || sleep 60')
+        wait_for_call(project, step)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=10)
+        (project.root / ".venv/half-written").touch()
+        project.calls()
+        assert project.run(*RUN).stdout == "ran\n"
+        assert project.calls()[0] == "venv"
+        assert not (project.root / ".venv/half-written").exists()
+
+    def test_ctrl_c_says_that_the_next_call_repairs(self, project: Project):
+        process = project.start(*RUN, PIP="sleep 60")
+        wait_for_call(project, "pip")
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=10)
+        assert (process.returncode, stdout) == (130, "")
+        assert "The next call repairs" in stderr
+        assert project.run(*RUN).stdout == "ran\n"
+
+    def test_a_failed_installation_shows_why_and_is_repeated(self, project: Project):
+        result = project.run(*RUN, PIP="echo 'ERROR: no matching wheel'; exit 1")
+        assert result.returncode == 2 and result.stdout == ""
+        assert "ERROR: no matching wheel" in result.stderr
+        assert project.run(*RUN).stdout == "ran\n"
+
+    def test_an_environment_whose_python_has_gone_is_made_again(self, project: Project):
+        project.run(*RUN)
+        project.python.unlink()
+        project.python.symlink_to("/nonexistent/python3.12")
+        assert project.run(*RUN).stdout == "ran\n"
+
+    def test_offline_is_said_plainly(self, project: Project):
+        result = project.run(*RUN, PIP=OFFLINE)
+        assert result.returncode == 2
+        assert "No network" in result.stderr
+        assert "Errno" not in result.stderr and len(result.stderr.splitlines()) == 2
+
+
+class TestUpdate:
+    CHANGED = ["requirements.txt", "requirements-dev.txt", "pyproject.toml", "source/cgrpo_lab/__init__.py"]
+
+    @pytest.mark.parametrize("name", CHANGED)
+    def test_changed_requirements_are_installed_in_place(self, project: Project, name: str):
+        project.run(*RUN)
+        project.calls()
+        with open(project.root / name, "a") as file:
+            file.write("# changed\n")
+        result = project.run(*RUN)
+        assert result.stdout == "ran\n" and "Requirements have changed" in result.stderr
+        calls = project.calls()
+        assert len(calls) == 2 and "venv" not in calls
+
+    def test_extras_are_updated_with_the_base(self, project: Project):
+        project.run("-i", "dev")
+        project.calls()
+        (project.root / "requirements-dev.txt").write_text("# newer\n")
+        project.run(*RUN)
+        assert any("requirements-dev.txt" in call for call in project.calls())
+
+    def test_an_update_that_fails_offline_does_not_cost_the_environment(self, project: Project):
+        project.run(*RUN)
+        lock = project.root / "requirements.txt"
+        before = lock.read_text()
+        lock.write_text("# newer\n")
+        assert "No network" in project.run(*RUN, PIP=OFFLINE).stderr
+        lock.write_text(before)
+        project.calls()
+        assert project.run(*RUN).stdout == "ran\n"
+        assert project.calls() == []
+
+    def test_a_moved_project_installs_itself_again(self, project: Project):
+        project.run(*RUN)
+        project.calls()
+        project.root = project.root.rename(project.root.parent / "elsewhere")
+        assert project.run(*RUN).stdout == "ran\n"
+        assert any(call.endswith(f"-e {project.root}") for call in project.calls())
+
+
+class TestExtras:
+    @pytest.mark.parametrize(("nvidia_smi", "installed"), [(GPU_SEEN, True), (DRIVER_BROKEN, False)])
+    def test_cuml_comes_with_a_working_gpu(self, project: Project, nvidia_smi: str, installed: bool):
+        write_program(project.programs / "nvidia-smi", nvidia_smi)
+        assert project.run(*RUN).stdout == "ran\n"
+        assert any("requirements-gpu.txt" in call for call in project.calls()) == installed
+
+    def test_without_cuml_the_rest_goes_on_and_says_so(self, project: Project):
+        write_program(project.programs / "nvidia-smi", GPU_SEEN)
+        result = project.run(*RUN, PIP='[[ "$*" != *gpu* ]]')
+        assert result.stdout == "ran\n"
+        assert "Going on without cuML; './isaaclab.sh -i gpu' tries again." in result.stderr
+
+    def test_gpu_can_be_asked_for_later(self, project: Project):
+        project.run(*RUN)
+        project.calls()
+        assert project.run("-i", "gpu").returncode == 0
+        (call,) = project.calls()
+        assert call.endswith(f"-r {project.root}/requirements-gpu.txt -c {project.root}/requirements.txt")
+
+    def test_isaac_sim_without_nvidias_index_says_where_it_is_named(self, project: Project):
+        result = project.run("-i", "isaacsim", PIP='[[ "$*" != *isaacsim* ]]')
+        assert result.returncode == 2 and "PIP_EXTRA_INDEX_URL" in result.stderr
+
+    def test_a_mirror_in_pips_settings_is_respected_though_uv_is_there(self, project: Project):
+        write_program(project.programs / "uv", "#!/usr/bin/env bash\nexit 1\n")
+        python = project.programs / "python3.12"
+        write_program(python, python.read_text().replace("|| exit 0", "|| { echo \"global.index-url='x'\"; exit; }"))
+        assert project.run(*RUN).stdout == "ran\n"
