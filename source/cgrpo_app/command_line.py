@@ -1,0 +1,84 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Arguments that several scripts share, spelled as in Isaac Lab, and what is left to Hydra."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+
+from cgrpo_app.errors import UserError
+
+AGENTS = {"cgrpo": "rsl_rl_cfg_entry_point", "ppo": "rsl_rl_ppo_cfg_entry_point"}
+"""Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
+
+OVERRIDE_KEYS = ("env.", "agent.", "physics", "presets", "renderer")
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports bad arguments in one line, without repeating the whole usage."""
+
+    def error(self, message: str) -> None:
+        """Raise instead of printing the usage."""
+        raise UserError(f"{message} (see --help)")
+
+
+def make_parser(description: str) -> Parser:
+    """Parser whose help keeps the line breaks of its description."""
+    return Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter,
+                  epilog="Presets and overrides follow as NAME=VALUE: physics=newton_mjwarp, env.episode_length_s=6, "
+                         "agent.algorithm.clip_param=0.1")
+
+
+def add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that choose task, agent, size and device."""
+    parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
+    parser.add_argument("--agent", default="cgrpo", help="cgrpo (default), ppo, or the name of an entry point.")
+    parser.add_argument("--num_envs", type=int, help="Number of environments; each task has a default per device.")
+    parser.add_argument("--seed", type=int, help="Seed of environment and agent.")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N, for simulator and agent alike; a GPU if there is one.")
+    parser.add_argument("--headless", action="store_true", help="Accepted for old habits: there never is a window.")
+    parser.add_argument("--deterministic", action="store_true", help="Deterministic kernels on a GPU, too; slower.")
+    parser.add_argument("--log_root", default="logs", help="Folder that runs are kept under.")
+    parser.add_argument("--verbose", action="store_true", help="Print everything Isaac Lab prints, and every metric.")
+
+
+def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments that choose a checkpoint."""
+    parser.add_argument("--checkpoint", help="File, run folder, latest or best.")
+    parser.add_argument("--load_run", help="Name of a run folder of this task and agent, with --checkpoint a file in it.")
+
+
+def add_video_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the video recorder."""
+    parser.add_argument("--video", action="store_true", help="Record videos (needs no GPU and no display).")
+    parser.add_argument("--video_length", type=int, default=200, help="Length of a clip in env steps.")
+    parser.add_argument("--video_interval", type=int, default=2000, help="Env steps from clip to clip.")
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Parse arguments; what has the form NAME=VALUE is returned as an override for Hydra.
+
+    Raises:
+        UserError: If an argument is neither an option nor an override, or a number is out of range.
+    """
+    args, rest = parser.parse_known_args(list(argv))
+    for item in rest:
+        key = item.split("=", 1)[0]
+        known = any(key == name or (name.endswith(".") and key.startswith(name)) for name in OVERRIDE_KEYS)
+        if "=" not in item or not known:
+            options = [option for action in parser._actions for option in action.option_strings]
+            hint = difflib.get_close_matches(key, options, n=1)
+            raise UserError(f"{item}: unknown argument" + (f"; did you mean {hint[0]}?" if hint else " (see --help)."))
+    for name in ("num_envs", "max_iterations", "episodes", "video_length", "video_interval"):
+        value = vars(args).get(name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name} {value}: must be at least 1.")
+    if vars(args).get("seed") is not None and args.seed < 0:
+        raise UserError(f"--seed {args.seed}: must be at least 0.")
+    return args, rest
+
+
+def agent_entry_point(agent: str) -> str:
+    """Name under which the task registers the agent."""
+    return AGENTS.get(agent, agent)

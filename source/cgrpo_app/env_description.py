@@ -1,0 +1,102 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a robot needs to know to use an exported policy: the layout of observations and actions, read from the env."""
+
+from typing import Any
+
+import gymnasium as gym
+import torch
+from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.envs.mdp.actions.joint_actions import JointAction
+
+import cgrpo_lab
+
+
+def observation_names(env: ManagerBasedRLEnv) -> dict[str, list[str]]:
+    """Name of every entry of each observation group, for example ``joint_pos[2]``."""
+    manager = env.observation_manager
+    return {
+        group: [
+            f"{term}[{i}]"
+            for term, shape in zip(terms, manager.group_obs_term_dim[group], strict=True)
+            for i in range(torch.Size(shape).numel())
+        ]
+        for group, terms in manager.active_terms.items()
+    }
+
+
+def describe_env(env: ManagerBasedRLEnv, task: str, obs_groups: list[str]) -> dict[str, Any]:
+    """Metadata of a policy for this environment.
+
+    Args:
+        env: The unwrapped environment.
+        task: Task id.
+        obs_groups: Observation groups that the policy sees, in their order.
+
+    Returns:
+        Plain values: task, version, control rate [Hz], observation terms with size, scale and unit in the order of the
+        policy's input, and action terms with joint names, scale, offset [rad] and clip in the order of its output.
+    """
+    return {
+        "format": "cgrpo_lab.policy/1",
+        "version": cgrpo_lab.__version__,
+        "task": task,
+        "control_rate_hz": 1.0 / env.step_dt,
+        "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs.get("observation_units", {})),
+        "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
+    }
+
+
+def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], units: dict[str, str]) -> list[dict[str, Any]]:
+    """Size, scale, clip and unit of each term."""
+    manager = env.observation_manager
+    terms = []
+    for group in groups:
+        group_cfg = vars(env.cfg.observations)[group]
+        for name, shape in zip(manager.active_terms[group], manager.group_obs_term_dim[group], strict=True):
+            cfg = vars(group_cfg)[name]
+            terms.append(
+                {
+                    "name": name,
+                    "group": group,
+                    "size": torch.Size(shape).numel(),
+                    "scale": _plain(cfg.scale) if cfg.scale is not None else 1.0,
+                    "clip": _plain(cfg.clip),
+                    "unit": units.get(name, "unspecified"),
+                }
+            )
+    return terms
+
+
+def _action_term(env: ManagerBasedRLEnv, name: str) -> dict[str, Any]:
+    """Joint names in order and the affine map from the policy's output to the joint command."""
+    term = env.action_manager.get_term(name)
+    description: dict[str, Any] = {"name": name, "kind": type(term).__name__, "size": term.action_dim}
+    if isinstance(term, JointAction):
+        io = term.IO_descriptor
+        description |= {
+            "joint_names": list(io.joint_names),
+            "scale": _per_joint(io.scale, term.action_dim),
+            "offset": _per_joint(io.offset, term.action_dim),
+            "clip": _plain(io.clip),
+        }
+    return description
+
+
+def _per_joint(value: float | list | torch.Tensor, size: int) -> list[float]:
+    """One number per joint; Isaac Lab keeps per-joint values with a leading env dimension."""
+    if isinstance(value, torch.Tensor):
+        value = value[0].tolist() if value.dim() > 1 else value.tolist()
+    return [float(value)] * size if isinstance(value, (int, float)) else [float(v) for v in value]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, lists and dictionaries without tensors or tuples."""
+    if isinstance(value, torch.Tensor):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    return value

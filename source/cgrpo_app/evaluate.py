@@ -1,0 +1,75 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""``scripts/evaluate.py``: judge a checkpoint over many episodes."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cgrpo_app import command_line, run_folder
+from cgrpo_app.launch import describe_hardware, describe_versions, open_env, resolve
+from cgrpo_app.loading import find, load_runner
+
+SEED_OFFSET = 10_000
+"""Added to the training seed unless ``--seed`` is given, so that start states and goals are fresh."""
+
+MAX_ENVS = 256
+"""Environments used at most, unless ``--num_envs`` asks for another number."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Evaluate the deterministic policy.
+
+    Args:
+        argv: Command line without the program's name.
+    """
+    parser = command_line.make_parser("Evaluate the deterministic policy of a checkpoint over fresh episodes.")
+    command_line.add_task_arguments(parser)
+    command_line.add_checkpoint_arguments(parser)
+    parser.add_argument("--episodes", type=int, default=256, help="Number of episodes; every env counts equally often.")
+    parser.add_argument("--json", type=Path, help="File to write the result to.")
+    args, overrides = command_line.parse(parser, argv)
+    if args.num_envs is None:
+        args.num_envs = min(args.episodes, MAX_ENVS)
+    args.num_envs = min(args.num_envs, args.episodes)
+
+    launch = resolve(args, overrides, play_mode=True)
+    checkpoint = find(args, launch)
+    if args.seed is None:
+        launch.agent_cfg.seed += SEED_OFFSET
+        launch.env_cfg.seed = launch.agent_cfg.seed
+    with open_env(launch, args) as env:
+        from cgrpo_lab.evaluation import evaluate, summarize
+
+        runner = load_runner(env, launch, checkpoint)
+        summary = summarize(evaluate(env, runner.get_inference_policy(launch.device), args.episodes))
+    result = {
+        **summary,
+        "task": launch.task,
+        "agent": args.agent,
+        "checkpoint": str(checkpoint),
+        "iteration": runner.current_learning_iteration,
+        "seed": launch.agent_cfg.seed,
+        "num_envs": launch.env_cfg.scene.num_envs,
+        "physics": launch.physics,
+        "command": " ".join(sys.argv),
+        "versions": describe_versions(),
+        "hardware": describe_hardware(launch.device),
+    }
+    if args.json is not None:
+        run_folder.write_json(args.json, result)
+    _print_summary(summary, checkpoint)
+
+
+def _print_summary(summary: dict[str, Any], checkpoint: Path) -> None:
+    """One line per figure."""
+    print(f"{checkpoint}: {summary['episodes']} episodes")
+    for name, value in summary.items():
+        if name == "episodes":
+            continue
+        if "rate" in value:
+            print(f"  {name:<20}{value['rate']:8.1%}  (95 % interval {value['low']:.1%} to {value['high']:.1%})")
+        else:
+            print(f"  {name:<20}{value['mean']:8.4g} ± {value['std']:.4g}")

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""From a parsed command line to a running environment with its agent's configuration."""
+
+import argparse
+import contextlib
+import difflib
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import torch
+
+from cgrpo_app.command_line import agent_entry_point
+from cgrpo_app.errors import EXPECTED, UserError
+
+
+@dataclass
+class Launch:
+    """What a script works with."""
+
+    task: str
+    entry_point: str
+    env_cfg: Any
+    agent_cfg: Any
+    device: str
+    physics: str
+
+
+def resolve_device(device: str | None) -> str:
+    """Device to use: as asked, else the first GPU, else the CPU with one line that says so.
+
+    Raises:
+        UserError: If the device does not exist.
+    """
+    if device is None:
+        if torch.cuda.is_available():
+            return "cuda:0"
+        print("No NVIDIA GPU found: using the CPU.")
+        return "cpu"
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
+        raise UserError(f"--device {device}: is no device; use cpu, cuda or cuda:N.")
+    if kind == "cpu":
+        return "cpu"
+    count = torch.cuda.device_count()
+    if int(index or 0) >= count:
+        found = f"there are {count} NVIDIA GPUs" if count else "there is no NVIDIA GPU (or no driver for it)"
+        raise UserError(f"--device {device}: {found}; use --device cpu.")
+    return f"cuda:{index or 0}"
+
+
+def registered_tasks() -> list[str]:
+    """Ids of this project's tasks."""
+    import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
+
+    return sorted(name for name, spec in gym.registry.items() if "num_envs_by_device" in spec.kwargs)
+
+
+def check_task(task: str | None) -> str:
+    """Task id without its namespace.
+
+    Raises:
+        UserError: If no task was given or it is not registered; with the nearest names.
+    """
+    ours = registered_tasks()
+    if task is None:
+        raise UserError(f"--task: is missing; there are {', '.join(ours)}.")
+    name = task.split(":")[-1]
+    if name not in gym.registry:
+        close = difflib.get_close_matches(name, gym.registry.keys(), n=3, cutoff=0.5) or ours
+        raise UserError(f"--task {task}: is not registered; the nearest are {', '.join(close)}.")
+    return name
+
+
+def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bool = False) -> Launch:
+    """Configurations of environment and agent with presets, overrides and options applied.
+
+    Args:
+        args: Parsed arguments of :func:`add_task_arguments`.
+        overrides: Hydra overrides and presets.
+        play_mode: Whether to apply the task's settings for playing (no observation noise).
+
+    Raises:
+        UserError: If task, agent, preset, override or device cannot be used.
+    """
+    from isaaclab_rl.rsl_rl import handle_deprecated_rsl_rl_cfg
+    from isaaclab_tasks.utils import resolve_task_config
+
+    task = check_task(args.task)
+    entry_point = agent_entry_point(args.agent)
+    spec = gym.spec(task)
+    if entry_point not in spec.kwargs:
+        agents = sorted(key for key in spec.kwargs if key.endswith("cfg_entry_point") and key.startswith("rsl_rl"))
+        raise UserError(f"--agent {args.agent}: {task} has no such agent; it registers {', '.join(agents)}.")
+    device = resolve_device(args.device)
+    overrides = [*_physics_for(device, overrides), *overrides]
+    try:
+        with quiet(args.verbose):
+            env_cfg, agent_cfg = resolve_task_config(task, entry_point, play_mode=play_mode, overrides=overrides)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
+        if not overrides:
+            raise
+        raise UserError(f"{' '.join(overrides)}: {_first_line(error)}") from error
+    agent_cfg = handle_deprecated_rsl_rl_cfg(agent_cfg, "5.5.1")
+    env_cfg.sim.device = agent_cfg.device = device
+    if args.num_envs is not None:
+        env_cfg.scene.num_envs = args.num_envs
+    elif not any(item.startswith("env.scene.num_envs=") for item in overrides):
+        by_device = spec.kwargs.get("num_envs_by_device")
+        if by_device is not None and not play_mode:
+            env_cfg.scene.num_envs = by_device[device.split(":")[0]]
+    if args.seed is not None:
+        agent_cfg.seed = args.seed
+    env_cfg.seed = agent_cfg.seed
+    return Launch(task, entry_point, env_cfg, agent_cfg, device, physics_name(env_cfg))
+
+
+def _physics_for(device: str, overrides: Sequence[str]) -> list[str]:
+    """The CPU's physics preset, where the task's own default would be the GPU's; nothing if the user chose."""
+    chosen = any(item.startswith(("physics=", "presets=", "env.sim.physics=")) for item in overrides)
+    return ["physics=mujoco"] if device == "cpu" and torch.cuda.is_available() and not chosen else []
+
+
+def physics_name(env_cfg: Any) -> str:
+    """Short name of the physics engine, for people."""
+    physics = env_cfg.sim.physics
+    solver = vars(physics).get("solver_cfg", physics)
+    return type(solver).__name__.removesuffix("Cfg").removesuffix("Solver")
+
+
+@contextlib.contextmanager
+def open_env(launch: Launch, args: argparse.Namespace, *, wrappers: Sequence[Any] = ()) -> Iterator[Any]:
+    """Start the simulation and yield the environment wrapped for rsl_rl; expected errors leave without a traceback.
+
+    Args:
+        launch: Resolved configurations.
+        args: Parsed arguments.
+        wrappers: Functions that wrap the Gymnasium environment before rsl_rl's wrapper.
+
+    Raises:
+        UserError: If physics, packages or assets that the configuration names are missing.
+    """
+    from isaaclab.app import launch_simulation
+    from isaaclab.utils.seed import configure_seed
+    from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
+
+    failure: BaseException | None = None
+    launcher_args = {"device": launch.device, "headless": True, "verbose": args.verbose}
+    with launch_simulation(launch.env_cfg, launcher_args):
+        env = None
+        try:
+            # Isaac Lab seeds when it creates the environment; a draw before that would already be random.
+            configure_seed(launch.agent_cfg.seed, torch_deterministic=args.deterministic)
+            with quiet(args.verbose):
+                env = gym.make(launch.task, cfg=launch.env_cfg)
+                for wrap in wrappers:
+                    env = wrap(env)
+                wrapped = RslRlVecEnvWrapper(env, clip_actions=launch.agent_cfg.clip_actions)
+            yield wrapped
+        except EXPECTED as error:
+            failure = error
+        finally:
+            if env is not None:
+                with quiet(args.verbose):
+                    env.close()
+    if failure is not None:
+        raise failure
+
+
+@contextlib.contextmanager
+def quiet(verbose: bool) -> Iterator[None]:
+    """Keep Python's standard output to ourselves unless ``verbose``; what was held back is shown if something fails."""
+    if verbose:
+        yield
+        return
+    held = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(held):
+            yield
+    except EXPECTED:
+        raise
+    except BaseException:
+        sys.stderr.write(held.getvalue())
+        raise
+
+
+def _first_line(error: BaseException) -> str:
+    """First line of an error's message."""
+    text = str(error.args[0]) if error.args else str(error)
+    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    from importlib.metadata import version
+
+    names = ("isaaclab", "torch", "rsl-rl-lib", "warp-lang", "newton", "mujoco", "numpy", "gymnasium")
+    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
+
+
+def describe_hardware(device: str) -> dict[str, Any]:
+    """Processor and GPU a result was made on."""
+    hardware: dict[str, Any] = {"device": device, "cpu_cores": len(os.sched_getaffinity(0))}
+    if device.startswith("cuda"):
+        hardware["gpu"] = torch.cuda.get_device_name(device)
+    return hardware

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""``scripts/list_envs.py``: the tasks of this project with their agents and default sizes."""
+
+from collections.abc import Sequence
+
+import gymnasium as gym
+
+from cgrpo_app import command_line
+from cgrpo_app.launch import registered_tasks
+
+
+def main(argv: Sequence[str]) -> None:
+    """Print one line per task.
+
+    Args:
+        argv: Command line without the program's name.
+    """
+    parser = command_line.make_parser("List the tasks of CGRPO Lab.")
+    parser.add_argument("--all", action="store_true", help="Also list Isaac Lab's own tasks.")
+    args, _ = command_line.parse(parser, argv)
+    ours = registered_tasks()
+    if args.all:
+        import isaaclab_tasks  # noqa: F401  registers them
+
+    names = ours if not args.all else sorted(name for name, spec in gym.registry.items() if "env_cfg_entry_point" in spec.kwargs)
+    width = max(len(name) for name in names)
+    for name in names:
+        kwargs = gym.spec(name).kwargs
+        agents = [short for short, key in command_line.AGENTS.items() if key in kwargs]
+        sizes = ", ".join(f"{count} envs on {kind}" for kind, count in kwargs.get("num_envs_by_device", {}).items())
+        print(f"{name:<{width}}  agents: {', '.join(agents) or '-':<12}  {sizes}".rstrip())

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""From a checkpoint to a runner that can play it."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgrpo_app import run_folder
+from cgrpo_app.errors import UserError
+from cgrpo_app.launch import Launch
+from cgrpo_lab.runners import CGRPORunner
+from cgrpo_lab.runners.checkpoint import read_checkpoint
+
+
+def find(args: argparse.Namespace, launch: Launch) -> Path:
+    """Checkpoint that the options name; the latest if they name none."""
+    return run_folder.find_checkpoint(
+        args.checkpoint, args.load_run, log_root=args.log_root, experiment=launch.agent_cfg.experiment_name,
+        task=launch.task, entry_point=launch.entry_point,
+    )
+
+
+def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
+    """Runner with the checkpoint's policy, for any number of environments.
+
+    Args:
+        env: Environment in rsl_rl's wrapper.
+        launch: Resolved configurations.
+        checkpoint: File to load.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged.
+        UserError: If it belongs to another task or agent.
+    """
+    from isaaclab.utils import to_dict
+
+    cfg = to_dict(launch.agent_cfg)
+    _match_group(cfg, checkpoint)
+    # Playing needs no learning batches, so their number must not limit how few environments may be played.
+    cfg["algorithm"]["num_mini_batches"] = 1
+    if env.num_envs % cfg["algorithm"].get("num_policies", 1):
+        raise UserError(
+            f"--num_envs {env.num_envs}: the checkpoint has {cfg['algorithm']['num_policies']} policies; use a multiple."
+        )
+    runner = CGRPORunner(env, cfg, None, launch.device)
+    try:
+        runner.load(str(checkpoint), load_cfg={"actor": True, "critic": True, "optimizer": False, "iteration": True})
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise mismatch(checkpoint, error) from error
+    return runner
+
+
+def mismatch(checkpoint: Path, error: Exception) -> UserError:
+    """Error for a checkpoint whose parameters do not fit the configuration."""
+    reason = str(error).strip().splitlines()
+    detail = reason[1] if len(reason) > 1 and reason[0].startswith("Error(s) in loading") else reason[0]
+    return UserError(f"--checkpoint {checkpoint}: does not fit this task and agent ({detail.strip()}).")
+
+
+def _match_group(cfg: dict[str, Any], checkpoint: Path) -> None:
+    """Take the number of policies and the size of the reference from the checkpoint, which fixes them."""
+    content = read_checkpoint(checkpoint, "cpu")
+    if content.get("algorithm") != "cgrpo":
+        return
+    cfg["algorithm"]["num_policies"] = content["scores"].shape[0]
+    stacked: torch.Tensor | None = content.get("reference_state_dict", {}).get("members.log_std_param")
+    cfg["algorithm"]["reference_size"] = 0 if stacked is None else stacked.shape[0]

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The folder of a run: where it is, how it is found again, and its small JSON files."""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cgrpo_app.errors import UserError
+
+SELECTORS = ("latest", "best")
+
+
+def experiment_folder(log_root: str, experiment: str) -> Path:
+    """Folder of all runs of an experiment, as Isaac Lab's own commands lay it out."""
+    return Path(log_root).absolute() / "rsl_rl" / experiment
+
+
+def create_run_folder(log_root: str, experiment: str, run_name: str, *, task: str, entry_point: str) -> Path:
+    """Make ``<log_root>/rsl_rl/<experiment>/<timestamp>[_run_name]`` with the manifest ``run.json``.
+
+    Raises:
+        UserError: If the folder cannot be written.
+    """
+    from isaaclab_rl.entrypoints.common import write_run_manifest
+
+    name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S") + (f"_{run_name}" if run_name else "")
+    folder = experiment_folder(log_root, experiment) / name
+    try:
+        (folder / "params").mkdir(parents=True)
+        write_run_manifest(str(folder), library="rsl_rl", task=task, metadata={"agent": entry_point})
+    except FileExistsError:
+        raise UserError(f"{folder}: exists already; wait a second or give another --run_name.") from None
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another --log_root.") from error
+    return folder
+
+
+def find_checkpoint(
+    checkpoint: str | None, load_run: str | None, *, log_root: str, experiment: str, task: str, entry_point: str
+) -> Path:
+    """Checkpoint that the options name; the latest of this task and agent if they name none.
+
+    Args:
+        checkpoint: File, run folder, ``latest`` or ``best``; with ``load_run`` a file name in that run.
+        load_run: Name of a run folder.
+        log_root: Folder of all runs.
+        experiment: Experiment that the agent writes to.
+        task: Task id.
+        entry_point: Agent's entry point.
+
+    Raises:
+        UserError: If there is no such checkpoint.
+    """
+    root = experiment_folder(log_root, experiment)
+    if load_run is not None:
+        folder = root / load_run
+        if not folder.is_dir():
+            raise UserError(f"--load_run {load_run}: there is no folder {folder}.")
+        return folder / checkpoint if checkpoint not in (None, *SELECTORS) else _pick(folder, checkpoint or "latest")
+    if checkpoint is None or checkpoint in SELECTORS:
+        return _newest_run(root, checkpoint or "latest", task, entry_point)
+    path = Path(checkpoint)
+    if path.is_dir():
+        return _pick(path, "latest")
+    if not path.is_file():
+        raise UserError(f"--checkpoint {checkpoint}: there is no such file or folder.")
+    return path
+
+
+def _newest_run(root: Path, selector: str, task: str, entry_point: str) -> Path:
+    """Checkpoint of the newest run that was made with this task and agent."""
+    for folder in sorted(root.glob("*/run.json"), reverse=True):
+        manifest = json.loads(folder.read_text(encoding="utf-8"))
+        same = manifest["task"] == task and manifest["metadata"].get("agent") == entry_point
+        if same and any(folder.parent.glob("model_*.pt")):
+            return _pick(folder.parent, selector)
+    raise UserError(
+        f"--checkpoint {selector}: no run of {task} with a checkpoint under {root}; train one first "
+        f"(scripts/train.py --task {task}) or give a file."
+    )
+
+
+def _pick(folder: Path, selector: str) -> Path:
+    """The best or the last checkpoint of a run."""
+    best = folder / "model_best.pt"
+    if selector == "best" and best.is_file():
+        return best
+    numbered = [path for path in folder.glob("model_*.pt") if path.stem.removeprefix("model_").isdigit()]
+    if not numbered:
+        raise UserError(f"{folder}: holds no checkpoint (model_<iteration>.pt).")
+    return max(numbered, key=lambda path: int(path.stem.removeprefix("model_")))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that a run left.
+
+    Raises:
+        UserError: If it is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read; the run was not made by scripts/train.py or is damaged.") from error
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file through a temporary one.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place.") from error

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""``scripts/train.py``: train a task and leave a folder with everything in it."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgrpo_app import command_line, run_folder
+from cgrpo_app.errors import UserError
+from cgrpo_app.launch import Launch, describe_hardware, describe_versions, open_env, resolve
+from cgrpo_app.loading import find, mismatch
+from cgrpo_app.policy_export import export_policy
+
+LAUNCH_FILE = "launch.json"
+"""What the run was started with, so that ``--resume`` needs none of it again."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Train.
+
+    Args:
+        argv: Command line without the program's name.
+    """
+    args, overrides = _parse(argv)
+    checkpoint = _resume(args, overrides) if args.resume else None
+    launch = resolve(args, overrides)
+    if args.max_iterations is not None:
+        launch.agent_cfg.max_iterations = args.max_iterations
+    for name in ("experiment_name", "run_name", "logger"):
+        if vars(args)[name] is not None:
+            setattr(launch.agent_cfg, name, vars(args)[name])
+    if args.resume:
+        folder = checkpoint.parent
+    else:
+        checkpoint = find(args, launch) if args.checkpoint or args.load_run else None
+        folder = run_folder.create_run_folder(
+            args.log_root, launch.agent_cfg.experiment_name, launch.agent_cfg.run_name,
+            task=launch.task, entry_point=launch.entry_point,
+        )
+    _print_header(launch, folder)
+    _train(args, overrides, launch, folder, checkpoint)
+
+
+def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
+    """Parse the command line."""
+    parser = command_line.make_parser("Train a policy in an Isaac Lab environment without a critic network.")
+    command_line.add_task_arguments(parser)
+    parser.add_argument("--max_iterations", type=int, help="Iterations of the whole run, resumed part included.")
+    parser.add_argument("--resume", action="store_true", help="Go on with a run in its folder: the latest, or --load_run.")
+    command_line.add_checkpoint_arguments(parser)
+    parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
+    parser.add_argument("--run_name", help="Suffix of the run's folder.")
+    parser.add_argument("--logger", choices=("tensorboard", "wandb", "neptune"), help="Where metrics go beside the table.")
+    command_line.add_video_arguments(parser)
+    return command_line.parse(parser, argv)
+
+
+def _resume(args: Any, overrides: list[str]) -> Path:
+    """Find the run to go on with and take from it what the command line leaves open.
+
+    ``args`` and ``overrides`` are completed in place: settings of the run come first, so that new ones win.
+
+    Raises:
+        UserError: If there is no run to go on with.
+    """
+    launch = resolve(args, overrides)
+    checkpoint = find(args, launch)
+    stored = run_folder.read_json(checkpoint.parent / LAUNCH_FILE)
+    for name in ("num_envs", "seed", "max_iterations", "device"):
+        if vars(args)[name] is None:
+            setattr(args, name, stored[name])
+    overrides[:0] = stored["overrides"]
+    return checkpoint
+
+
+def _print_header(launch: Launch, folder: Path) -> None:
+    """The first line: what is trained, on what, and where it is kept."""
+    print(
+        f"{launch.task}: {launch.agent_cfg.algorithm.class_name.split(':')[-1]} on {launch.device}, "
+        f"{launch.env_cfg.scene.num_envs} envs, physics {launch.physics}, seed {launch.agent_cfg.seed}, "
+        f"{launch.agent_cfg.max_iterations} iterations\nrun folder: {folder}",
+        flush=True,
+    )
+
+
+def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkpoint: Path | None) -> None:
+    """Create environment and runner, train, evaluate, export, report."""
+    from isaaclab.utils import to_dict
+    from isaaclab_rl.entrypoints.common import dump_train_configs
+
+    from cgrpo_app.env_description import observation_names
+    from cgrpo_app.env_state import IsaacLabEnvState
+    from cgrpo_lab.runners import CGRPORunner
+
+    wrappers = []
+    if args.video:
+        from cgrpo_app.video import video_wrapper
+
+        wrappers = [video_wrapper(folder / "videos" / "train", args.video_length, args.video_interval)]
+    print("preparing the simulation (its first start compiles kernels and takes a minute longer) ...", flush=True)
+    with open_env(launch, args, wrappers=wrappers) as env:
+        if checkpoint is None or not args.resume:
+            dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
+            run_folder.write_json(folder / LAUNCH_FILE, _launch_record(args, overrides, launch))
+        runner = CGRPORunner(
+            env, to_dict(launch.agent_cfg), str(folder), launch.device,
+            env_state=IsaacLabEnvState(env) if launch.device == "cpu" else None,
+            obs_names=observation_names(env.unwrapped), verbose=args.verbose,
+        )
+        if checkpoint is not None:
+            try:
+                runner.load(str(checkpoint))
+            except (ValueError, RuntimeError, KeyError) as error:
+                raise mismatch(checkpoint, error) from error
+            print(f"restored {checkpoint.name}: {runner.current_learning_iteration} iterations done")
+        remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration
+        if remaining <= 0:
+            raise UserError(
+                f"--max_iterations {launch.agent_cfg.max_iterations}: the checkpoint has done "
+                f"{runner.current_learning_iteration} already; give a larger number to go on."
+            )
+        runner.add_git_repo_to_log(__file__)
+        runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
+        _finish(args, launch, folder, runner)
+
+
+def _launch_record(args: Any, overrides: list[str], launch: Launch) -> dict[str, Any]:
+    """What :func:`_resume` needs, and what a reader wants to know."""
+    return {
+        "command": " ".join(sys.argv),
+        "task": launch.task,
+        "agent": args.agent,
+        "device": launch.device,
+        "num_envs": launch.env_cfg.scene.num_envs,
+        "seed": launch.agent_cfg.seed,
+        "max_iterations": launch.agent_cfg.max_iterations,
+        "physics": launch.physics,
+        "overrides": overrides,
+        "versions": describe_versions(),
+        "hardware": describe_hardware(launch.device),
+    }
+
+
+def _finish(args: Any, launch: Launch, folder: Path, runner: Any) -> None:
+    """Judge and export the final policy, write ``report.json`` and say what to do next."""
+    from cgrpo_lab.evaluation import evaluate, summarize
+
+    begin = time.monotonic()
+    summary = summarize(evaluate(runner.env, runner.get_inference_policy(launch.device), runner.env.num_envs))
+    files, parity = export_policy(runner, launch, folder / "exported")
+    report = {
+        "task": launch.task,
+        "agent": args.agent,
+        "seed": launch.agent_cfg.seed,
+        "iterations": runner.current_learning_iteration,
+        "env_steps": runner.total_steps,
+        "training_time_s": round(runner.wall_time, 3),
+        "interrupted": runner.interrupted,
+        "final_policy": summary,
+        "evaluation_time_s": round(time.monotonic() - begin, 3),
+        "onnx_max_abs_difference": parity,
+        "versions": describe_versions(),
+        "hardware": describe_hardware(launch.device),
+        "torch_threads": torch.get_num_threads(),
+    }
+    run_folder.write_json(folder / "report.json", report)
+    last = folder / f"model_{runner.current_learning_iteration}.pt"
+    if runner.interrupted:
+        print(f"interrupted after iteration {runner.current_learning_iteration}; go on with: "
+              f"scripts/train.py --task {launch.task} --agent {args.agent} --resume --load_run {folder.name}")
+    print(f"trained {runner.total_steps:,} env steps in {runner.wall_time:.0f} s; deterministic policy over "
+          f"{summary['episodes']} episodes: return {summary['return']['mean']:.2f}" + _success_text(summary))
+    print(f"checkpoint: {last}\ncurves:     {folder / 'curves.png'}")
+    print(f"ONNX:       {files['onnx']} (largest difference from torch {parity:.1e})")
+    for script in ("evaluate", "play", "export"):
+        print(f"next:       ./isaaclab.sh -p scripts/{script}.py --task {launch.task} --agent {args.agent} "
+              f"--load_run {folder.name}" + (" --episodes 512" if script == "evaluate" else ""))
+
+
+def _success_text(summary: dict[str, Any]) -> str:
+    """Success rate with its interval, where the task defines success."""
+    if "success" not in summary:
+        return ""
+    success = summary["success"]
+    return f", success {success['rate']:.1%} (95 % interval {success['low']:.1%} to {success['high']:.1%})"
