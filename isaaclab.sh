@@ -278,6 +278,7 @@ install() {
     done
     select_python
     if [[ $python == "$venv/bin/python" ]]; then
+        if has_nvidia_gpu; then set -- "$@" gpu; fi
         ensure_venv "$@"
     else
         say "Installing this project into the environment of $python."

@@ -13,24 +13,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# fmt: off
 TOOLS = [
-    "awk",
-    "bash",
-    "cat",
-    "cp",
-    "dirname",
-    "env",
-    "flock",
-    "grep",
-    "mkdir",
-    "mktemp",
-    "readlink",
-    "rm",
-    "sha256sum",
-    "sleep",
-    "tail",
-    "tee",
+    "awk", "bash", "cat", "cp", "dirname", "env", "flock", "grep", "mkdir", "mktemp", "readlink", "rm", "sha256sum",
+    "sleep", "tail", "tee",
 ]
+# fmt: on
 
 # A Python 3.12 without packages but those in its own site folder; $PIP is a shell command that plays pip's work.
 PYTHON = f"""#!/usr/bin/env bash

@@ -170,6 +170,13 @@ class TestExtras:
         (call,) = project.calls()
         assert call.endswith(f"-r {project.root}/requirements-gpu.txt -c {project.root}/requirements.txt")
 
+    def test_a_gpu_that_came_later_is_seen_by_the_next_installation(self, project: Project):
+        project.run(*RUN)
+        project.calls()
+        write_program(project.programs / "nvidia-smi", GPU_SEEN)
+        assert project.run("-i").returncode == 0
+        assert any("requirements-gpu.txt" in call for call in project.calls())
+
     def test_isaac_sim_without_nvidias_index_says_where_it_is_named(self, project: Project):
         result = project.run("-i", "isaacsim", PIP='[[ "$*" != *isaacsim* ]]')
         assert result.returncode == 2 and "PIP_EXTRA_INDEX_URL" in result.stderr
