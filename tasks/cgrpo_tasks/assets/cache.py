@@ -99,7 +99,8 @@ def _new_workspace(root: Path, name: str) -> Path:
         workspace = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
     except OSError as error:
         raise AssetCacheError(
-            f"Asset cache folder {root} cannot be written ({error.strerror}); set {CACHE_VARIABLE} to a writable folder."
+            f"Asset cache folder {root} cannot be written ({error.strerror}). "
+            f"Set {CACHE_VARIABLE} to a writable folder."
         ) from error
     for leftover in root.glob(".*-*"):
         try:

@@ -12,13 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isaaclab_newton.sim.schemas import NewtonArticulationCfg
-from isaaclab_physx.sim.schemas import PhysxArticulationCfg
-
 import isaaclab.sim as sim_utils
 from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
+from isaaclab_newton.sim.schemas import MujocoRigidBodyCfg, NewtonArticulationCfg
+from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxRigidBodyCfg
 
 from . import cache, panda_mjcf
 
@@ -88,6 +87,8 @@ class PandaFileCfg(sim_utils.UsdFileCfg):
 
 PANDA_CFG = ArticulationCfg(
     spawn=PandaFileCfg(
+        # Franka's controller carries the arm's own weight; each backend has its own word for it.
+        rigid_props=[MujocoRigidBodyCfg(gravcomp=1.0), PhysxRigidBodyCfg(disable_gravity=True)],
         articulation_props=[
             NewtonArticulationCfg(self_collision_enabled=False),
             PhysxArticulationCfg(enabled_self_collisions=False),

@@ -21,7 +21,11 @@ class FrankaReachEnv(ManagerBasedRLEnv):
     def _reset_idx(self, env_ids: torch.Tensor | slice) -> None:
         # Managers are reset after the robot has been moved to its start; the final pose can only be read here.
         command: HandPoseCommand = self.command_manager.get_term("ee_pose")
-        command.record_outcome(env_ids)
+        finished = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        finished[env_ids] = True
+        # An env that has not stepped since its reset, as at the very first one, has not finished an episode.
+        finished &= self.episode_length_buf > 0
+        command.record_outcome(finished)
         self.extras["outcome"] = command.outcome
         self.extras["outcome_value"] = command.outcome_value
         super()._reset_idx(env_ids)

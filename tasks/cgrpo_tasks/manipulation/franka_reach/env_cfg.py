@@ -9,7 +9,6 @@ It is reshaped to be learned in about a million steps; ``docs/tasks/franka_reach
 import math
 
 import torch
-from isaaclab_newton.physics import MJWarpSolverCfg, NewtonCfg
 
 import isaaclab.envs.mdp as mdp
 import isaaclab.sim as sim_utils
@@ -26,33 +25,29 @@ from isaaclab.utils import configclass, replace
 from isaaclab.utils.noise import UniformNoiseCfg as Unoise
 
 from cgrpo_tasks.assets.panda import PANDA_CFG
+from cgrpo_tasks.physics import make_physics_presets
 
 from .mdp import HandPoseCommandCfg, at_goal, pose_error
 
 ARM = SceneEntityCfg("robot", joint_names=["panda_joint.*"])
 HAND = SceneEntityCfg("robot", body_names=["panda_hand"])
 
-READY_POSTURE = {
-    "panda_joint1": 0.0,
-    "panda_joint2": 0.0,
-    "panda_joint3": 0.0,
-    "panda_joint4": -2.2,
-    "panda_joint5": 0.0,
-    "panda_joint6": 2.2,
-    "panda_joint7": 0.0,
-    "panda_finger_joint.*": 0.0,
+TARGET_RANGE = {
+    "panda_joint1": (-1.6, 1.6),
+    "panda_joint2": (-1.0, 1.0),
+    "panda_joint3": (-1.6, 1.6),
+    "panda_joint4": (-3.05, -1.35),
+    "panda_joint5": (-1.0, 1.0),
+    "panda_joint6": (1.35, 3.05),
+    "panda_joint7": (-2.88, 2.88),
 }
-"""Posture [rad] at the centre of the commanded workspace: start of episodes and meaning of a zero action."""
+"""Joint targets [rad] that actions -1 and 1 ask for; every commanded pose is within reach of these ranges."""
 
-ACTION_SCALE = {
-    "panda_joint[1-2]": 1.0,
-    "panda_joint3": 0.8,
-    "panda_joint4": 0.85,
-    "panda_joint5": 0.8,
-    "panda_joint6": 0.85,
-    "panda_joint7": 2.85,
-}
-"""Joint displacement [rad] that an action of 1 asks for: the smallest reach that covers the commanded workspace."""
+TARGET_CENTRE = {joint: (low + high) / 2 for joint, (low, high) in TARGET_RANGE.items()}
+"""Joint targets [rad] of a zero action; also the posture in which episodes start."""
+
+TARGET_HALF_WIDTH = {joint: (high - low) / 2 for joint, (low, high) in TARGET_RANGE.items()}
+"""Displacement [rad] per unit of action."""
 
 
 @configclass
@@ -67,7 +62,7 @@ class SceneCfg(InteractiveSceneCfg):
     robot: ArticulationCfg = replace(
         PANDA_CFG,
         prim_path="{ENV_REGEX_NS}/Robot",
-        init_state=ArticulationCfg.InitialStateCfg(joint_pos=READY_POSTURE),
+        init_state=ArticulationCfg.InitialStateCfg(joint_pos=TARGET_CENTRE | {"panda_finger_joint.*": 0.0}),
     )
 
 
@@ -96,7 +91,12 @@ class ActionsCfg:
     """Targets of the arm's position drives."""
 
     arm_action = mdp.JointPositionActionCfg(
-        asset_name="robot", joint_names=["panda_joint.*"], scale=ACTION_SCALE, use_default_offset=True
+        asset_name="robot",
+        joint_names=["panda_joint.*"],
+        scale=TARGET_HALF_WIDTH,
+        offset=TARGET_CENTRE,
+        use_default_offset=False,
+        clip=TARGET_RANGE,
     )
 
 
@@ -190,9 +190,15 @@ class FrankaReachEnvCfg(ManagerBasedRLEnvCfg):
         self.sim.dt = 1 / 120
         self.sim.render_interval = self.decimation
         self.sim.device = "cuda:0" if cuda else "cpu"
-        self.sim.physics = NewtonCfg(
-            solver_cfg=MJWarpSolverCfg(
-                njmax=100, nconmax=20, cone="pyramidal", integrator="implicitfast", impratio=1, update_data_interval=2
-            ),
+        self.sim.physics = make_physics_presets(
+            solver={
+                "njmax": 100,
+                "nconmax": 20,
+                "cone": "pyramidal",
+                "integrator": "implicitfast",
+                "impratio": 1,
+                "update_data_interval": 2,
+            },
             num_substeps=1,
+            hold_controls=True,
         )

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,7 +41,9 @@ class HandPoseCommand(UniformPoseCommand):
         self.outcome_value = {
             name: torch.zeros(self.num_envs, device=self.device) for name in ("position_error", "orientation_error")
         }
-        self.metrics = {name: torch.zeros(self.num_envs, device=self.device) for name in (*self.outcome, *self.outcome_value)}
+        self.metrics = {
+            name: torch.zeros(self.num_envs, device=self.device) for name in (*self.outcome, *self.outcome_value)
+        }
 
     def success(self, name: str) -> torch.Tensor:
         """Tell which envs are at their goal now.
@@ -55,20 +56,22 @@ class HandPoseCommand(UniformPoseCommand):
         """
         return self._within(name, *self._compute_error())
 
-    def record_outcome(self, env_ids: Sequence[int] | slice) -> None:
+    def record_outcome(self, finished: torch.Tensor) -> None:
         """Judge the current poses as the ends of episodes. Call before the robot is moved and a new goal is drawn.
 
         Args:
-            env_ids: Envs whose episode ends.
+            finished: Envs whose episode ends, bool ``[E]``.
         """
         position_error, orientation_error = self._compute_error()
-        values = {"position_error": position_error, "orientation_error": orientation_error}
-        for name, value in values.items():
-            self.outcome_value[name][env_ids] = value[env_ids]
+        self._record(self.outcome_value, "position_error", position_error, finished)
+        self._record(self.outcome_value, "orientation_error", orientation_error, finished)
         for name in self.outcome:
-            self.outcome[name][env_ids] = self._within(name, position_error, orientation_error)[env_ids]
-        for name, value in (self.outcome | self.outcome_value).items():
-            self.metrics[name][env_ids] = value[env_ids].float()
+            self._record(self.outcome, name, self._within(name, position_error, orientation_error), finished)
+
+    def _record(self, buffers: dict[str, torch.Tensor], name: str, value: torch.Tensor, finished: torch.Tensor) -> None:
+        """Write one quantity of the finished episodes to what is published and to what is logged."""
+        torch.where(finished, value, buffers[name], out=buffers[name])
+        torch.where(finished, value.float(), self.metrics[name], out=self.metrics[name])
 
     def _within(self, name: str, position_error: torch.Tensor, orientation_error: torch.Tensor) -> torch.Tensor:
         position_threshold, orientation_threshold = self.cfg.success_thresholds[name]
