@@ -139,6 +139,12 @@ def test_kmeans_by_hand():
     assert len(set(kmeans.predict(points[:2]).tolist())) == 1
 
 
+def test_a_seed_stands_for_a_generator():
+    points = torch.randn(200, 3, generator=seeded())
+    one, other = KMeans(5, seed=3).fit(points), KMeans(5, generator=seeded(3)).fit(points)
+    assert torch.equal(one.centroids, other.centroids)
+
+
 @pytest.mark.parametrize("method", CLUSTERERS)
 def test_equal_generators_give_equal_clusters(method):
     points = torch.randn(500, 3, generator=seeded())

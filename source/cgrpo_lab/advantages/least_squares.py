@@ -202,15 +202,14 @@ def normal_equations(
     matrix = features.new_zeros(size, size, dtype=torch.float64)
     vector = features.new_zeros(size, dtype=torch.float64)
     trace = torch.zeros_like(features[0], dtype=torch.float64)
-    goes_on = (~(terminated | time_outs)).double().unsqueeze(-1)
+    trace_decay = gamma * lam * (~(terminated | time_outs)).double().unsqueeze(-1)
     # Step by step rather than all at once: the float64 copies then stay at [E, F].
     for t in range(len(rewards)):
-        now = features[t].double()
-        following = successor(features[t : t + 2], terminated[t : t + 1], time_outs[t : t + 1])[0].double()
-        trace = trace + now
-        matrix.addmm_(trace.T, now - gamma * following)
+        following = successor(features[t : t + 2], terminated[t : t + 1], time_outs[t : t + 1])[0]
+        trace += features[t]
+        matrix.addmm_(trace.T, torch.sub(features[t].double(), following, alpha=gamma))
         vector.addmv_(trace.T, rewards[t].double())
-        trace = gamma * lam * goes_on[t] * trace
+        trace *= trace_decay[t]
     return matrix, vector
 
 

@@ -40,11 +40,12 @@ class Clusterer(ResizableBuffers, ABC):
     scale: Tensor
     """Standard deviation of the points of the fit, ``[d]``; 1 where it vanishes."""
 
-    def __init__(self, *, generator: torch.Generator, max_fit_points: int, backend: str):
+    def __init__(self, *, generator: torch.Generator | None, seed: int, max_fit_points: int, backend: str):
         """Keep what both methods need.
 
         Args:
-            generator: Source of all randomness; owned, and saved, by the caller.
+            generator: Source of all randomness; owned, and saved, by the caller. None makes one from the seed.
+            seed: Seed of the randomness where no generator is given.
             max_fit_points: Most points that a fit looks at; of more, a random sample is taken.
             backend: ``auto``, ``sklearn`` or ``cuml``; see :mod:`cgrpo_lab.clustering.backends`.
 
@@ -52,9 +53,10 @@ class Clusterer(ResizableBuffers, ABC):
             ValueError: If an option is out of its bounds.
         """
         super().__init__()
+        require_number("seed", seed, at_least=0, integer=True)
         require_number("max_fit_points", max_fit_points, at_least=1, integer=True)
         require_choice("backend", backend, BACKENDS)
-        self.generator = generator
+        self.generator = generator or torch.Generator().manual_seed(seed)
         self.max_fit_points = max_fit_points
         self.backend = backend
         self.register_buffer("center", torch.empty(0))

@@ -40,7 +40,8 @@ class DBSCAN(Clusterer):
     def __init__(
         self,
         *,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
+        seed: int = 0,
         eps: float | None = None,
         eps_quantile: float = 0.5,
         min_samples: int = 10,
@@ -53,6 +54,7 @@ class DBSCAN(Clusterer):
 
         Args:
             generator: Source of the sample.
+            seed: Seed of the same, where no generator is given.
             eps: Radius of a neighbourhood, in standard deviations; None takes it from the data.
             eps_quantile: Share of the points that are to be core points; used where ``eps`` is None.
             min_samples: Points (minPts), itself included, that make a point a core point.
@@ -64,7 +66,7 @@ class DBSCAN(Clusterer):
         Raises:
             ValueError: If an option is out of its bounds.
         """
-        super().__init__(generator=generator, max_fit_points=max_fit_points, backend=backend)
+        super().__init__(generator=generator, seed=seed, max_fit_points=max_fit_points, backend=backend)
         if eps is not None:
             require_number("eps", eps, above=0.0)
         require_number("eps_quantile", eps_quantile, above=0.0, at_most=1.0)

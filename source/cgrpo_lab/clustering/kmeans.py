@@ -27,7 +27,8 @@ class KMeans(Clusterer):
         self,
         num_clusters: int = 8,
         *,
-        generator: torch.Generator,
+        generator: torch.Generator | None = None,
+        seed: int = 0,
         warm_start: bool = False,
         num_restarts: int = 4,
         max_fit_points: int = 65536,
@@ -38,6 +39,7 @@ class KMeans(Clusterer):
         Args:
             num_clusters: Number of clusters ``K``.
             generator: Source of the initial centroids.
+            seed: Seed of the same, where no generator is given.
             warm_start: Whether a further fit starts from the centroids of the one before, so that labels keep their
                 meaning.
             num_restarts: How often a fit without warm start draws initial centroids; the best result is kept.
@@ -47,7 +49,7 @@ class KMeans(Clusterer):
         Raises:
             ValueError: If an option is out of its bounds.
         """
-        super().__init__(generator=generator, max_fit_points=max_fit_points, backend=backend)
+        super().__init__(generator=generator, seed=seed, max_fit_points=max_fit_points, backend=backend)
         require_number("num_clusters", num_clusters, at_least=1, integer=True)
         require_number("num_restarts", num_restarts, at_least=1, integer=True)
         self._num_clusters = num_clusters
