@@ -284,7 +284,7 @@ install() {
         say "Installing this project into the environment of $python."
         local IFS=,
         log="$(mktemp)"
-        pip_install -e "${root}[$*]" || explain_failure "$@"
+        pip_install -e "$root${*:+[$*]}" || explain_failure "$@"
         rm -f -- "$log"
     fi
     say "Ready: $python"

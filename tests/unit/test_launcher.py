@@ -147,12 +147,15 @@ class TestWhichPython:
         assert result.returncode == 2
         assert "lacks: sklearn. './isaaclab.sh -i' adds them" in result.stderr
 
-    def test_installing_into_an_active_environment_leaves_its_versions_to_pip(self, project: Project, tmp_path: Path):
+    @pytest.mark.parametrize(("extras", "ending"), [((), ""), (("gpu", "dev"), "[gpu,dev]")])
+    def test_installing_into_an_active_environment_leaves_its_versions_to_pip(
+        self, project: Project, tmp_path: Path, extras: tuple[str, ...], ending: str
+    ):
         active = project.add_environment(tmp_path / "env")
-        result = project.run("-i", "gpu", "dev", VIRTUAL_ENV=str(active))
+        result = project.run("-i", *extras, VIRTUAL_ENV=str(active))
         assert result.returncode == 0, result.stderr
         (call,) = project.calls()
-        assert call.endswith(f"-e {project.root}[gpu,dev]")
+        assert call.endswith(f"-e {project.root}{ending}")
         assert not (project.root / ".venv").exists()
 
     @staticmethod
