@@ -31,6 +31,10 @@ class NativeMujocoSolver(SolverMuJoCo):
     The state of a world is kept in float64 between steps and reloaded from Newton's float32 arrays only where those
     were written to in between. Each rollout warm-starts the constraint solver with the last acceleration, which is
     recovered from the last two velocities because ``mujoco.rollout`` does not return it.
+
+    Attributes:
+        qpos: Generalized positions in MuJoCo's layout, float64 [E, nq].
+        qvel: Generalized velocities in MuJoCo's layout, float64 [E, nv].
     """
 
     _worlds: WorldModels | None = None
@@ -63,11 +67,16 @@ class NativeMujocoSolver(SolverMuJoCo):
         self._graphs = CpuGraphCache()
         self._allocate()
 
+    @property
+    def models(self) -> list[mujoco.MjModel]:
+        """The model of every world, as of the last step; worlds with equal parameters share one."""
+        return self._worlds.models
+
     def _allocate(self) -> None:
         m, d, worlds = self.mj_model, self.mjw_data, self.mjw_data.nworld
         self._state = np.zeros((worlds, mujoco.mj_stateSize(m, _STATE)))
-        self._qpos = self._state[:, 1 : 1 + m.nq]
-        self._qvel = self._state[:, 1 + m.nq : 1 + m.nq + m.nv]
+        self.qpos = self._state[:, 1 : 1 + m.nq]
+        self.qvel = self._state[:, 1 + m.nq : 1 + m.nq + m.nv]
         self._warmstart = np.zeros((worlds, m.nv))
         self._qpos32, self._qvel32 = d.qpos.numpy(), d.qvel.numpy()
         self._xfrc32 = d.xfrc_applied.numpy().reshape(worlds, -1)
@@ -131,8 +140,8 @@ class NativeMujocoSolver(SolverMuJoCo):
         edited = (joint_q != self._seen_q).any(axis=1) | (joint_qd != self._seen_qd).any(axis=1)
         if edited.any():
             self._graphs.run(("edit", id(state)), lambda: self._update_mjc_data(self.mjw_data, self.model, state))
-            self._qpos[edited] = self._qpos32[edited]
-            self._qvel[edited] = self._qvel32[edited]
+            self.qpos[edited] = self._qpos32[edited]
+            self.qvel[edited] = self._qvel32[edited]
             self._warmstart[edited] = 0.0
 
     def _integrate(self, dt: float, num_steps: int) -> None:
@@ -155,8 +164,8 @@ class NativeMujocoSolver(SolverMuJoCo):
         )
         m = self.mj_model
         velocity = slice(1 + m.nq, 1 + m.nq + m.nv)
-        before = trajectory[:, -2, velocity] if num_steps > 1 else self._qvel
+        before = trajectory[:, -2, velocity] if num_steps > 1 else self.qvel
         np.subtract(trajectory[:, -1, velocity], before, out=self._warmstart)
         self._warmstart /= dt
         self._state[:] = trajectory[:, -1]
-        self._qpos32[:], self._qvel32[:] = self._qpos, self._qvel
+        self._qpos32[:], self._qvel32[:] = self.qpos, self.qvel

@@ -173,6 +173,8 @@ class WorldModels:
             atol = 1e-6 if name.endswith(("pos", "quat")) else 1e-9
             close = np.isclose(compiled, reference, rtol=1e-5, atol=atol)
             before[name] = np.where(close, reference, compiled)
+        # The compiler took the sizes from Newton, but fills the entries that a shape does not use in its own way.
+        before["geom_size"] = self._reference["geom_size"]
         compiled = _inertia_tensors(self._shared.body_inertia, self._shared.body_iquat)
         current = _inertia_tensors(self._reference["body_inertia"], self._reference["body_iquat"])
         scale = np.linalg.norm(compiled, axis=(1, 2), keepdims=True)
@@ -212,21 +214,18 @@ class WorldModels:
                 "gravity compensation was switched on after the model was compiled without it, which the physics"
                 " preset 'mujoco' cannot do. Author it in the asset, or use physics=newton_mjwarp."
             )
-        frame = written & {"body_ipos", "body_iquat", "body_inertia"}
-        if frame:
-            moved = np.zeros(model.nbody, dtype=bool)
-            for name in frame:
-                moved |= _unequal(old[name], new[name]).any(axis=1)
-            model.body_sameframe[moved] = int(mujoco.mjtSameFrame.mjSAMEFRAME_NONE)
-            model.body_simple[moved] = 0
+        none = int(mujoco.mjtSameFrame.mjSAMEFRAME_NONE)
+        bodies = _moved(written & {"body_ipos", "body_iquat", "body_inertia"}, old, new, model.nbody)
+        if bodies.any():
+            model.body_sameframe[bodies] = none
+            model.body_simple[bodies] = 0
             model.dof_simplenum[:] = 0
-        if written & {"geom_pos", "geom_quat"}:
-            model.geom_sameframe[:] = int(mujoco.mjtSameFrame.mjSAMEFRAME_NONE)
-        if written & {"geom_pos", "geom_quat", "geom_size"}:
+        geoms = _moved(written & {"geom_pos", "geom_quat"}, old, new, model.ngeom)
+        model.geom_sameframe[geoms] = none
+        if geoms.any() or "geom_size" in written:
             # The bounding volumes of the midphase were built for the compiled geometry.
             model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_MIDPHASE)
-        if written & {"site_pos", "site_quat"}:
-            model.site_sameframe[:] = int(mujoco.mjtSameFrame.mjSAMEFRAME_NONE)
+        model.site_sameframe[_moved(written & {"site_pos", "site_quat"}, old, new, model.nsite)] = none
 
 
 def _views(warp_model, num_worlds: int) -> dict[str, np.ndarray]:
@@ -252,6 +251,14 @@ def _inertia_tensors(inertia: np.ndarray, iquat: np.ndarray) -> np.ndarray:
 
 def _row(fields: dict[str, np.ndarray], world: int) -> dict[str, np.ndarray]:
     return {name: field[world] for name, field in fields.items()}
+
+
+def _moved(names: set[str], old: dict, new: dict, count: int) -> np.ndarray:
+    """Which of ``count`` elements changed in one of the vector parameters, bool [count]."""
+    moved = np.zeros(count, dtype=bool)
+    for name in names:
+        moved |= _unequal(old[name], new[name]).any(axis=1)
+    return moved
 
 
 def _unequal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
