@@ -82,6 +82,21 @@ class TestRepair:
         assert project.calls()[0] == "venv"
         assert not (project.root / ".venv/half-written").exists()
 
+    def test_a_killed_update_is_started_afresh(self, project: Project):
+        project.run(*RUN)
+        project.calls()
+        lock = project.root / "requirements.txt"
+        before = lock.read_text()
+        lock.write_text("# newer\n")
+        process = project.start(*RUN, PIP="sleep 60")
+        wait_for_call(project, "requirements.txt")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=10)
+        project.calls()
+        lock.write_text(before)
+        assert project.run(*RUN).stdout == "ran\n"
+        assert project.calls()[0] == "venv"
+
     def test_ctrl_c_says_that_the_next_call_repairs(self, project: Project):
         process = project.start(*RUN, PIP="sleep 60")
         wait_for_call(project, "pip")
