@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import warp as wp
+from isaaclab.utils.string import string_to_callable
 
 from cgrpo_app.errors import UserError
 
@@ -23,8 +24,12 @@ logger = logging.getLogger(__name__)
 OWNERS = ("isaaclab", "cgrpo_tasks", "newton", "mujoco_warp")
 """Top-level packages whose objects are entered; anything else is either an array, a number or not state."""
 
-SKIPPED = frozenset({"cfg", "_cfg", "_env", "env", "sim", "viewer", "_visualizers", "metadata", "extras", "obs_buf"})
-"""Attributes that hold settings, back references or what the next step computes anew."""
+SKIPPED = frozenset(
+    {"cfg", "_cfg", "_env", "env", "sim", "viewer", "_visualizers", "metadata", "extras", "obs_buf"}
+    | {"model", "mj_model", "mjw_model", "_worlds", "_graphs"}
+)
+"""Attributes that hold settings, back references, physical parameters (which the seed gives again at start) or what the
+next step computes anew. Parameters that a task changes after the start are therefore not restored."""
 
 
 class IsaacLabEnvState:
@@ -50,6 +55,7 @@ class IsaacLabEnvState:
         observations = {name: value.clone() for name, value in self.env.get_observations().items()}
         return {"arrays": arrays, "numbers": numbers, "observations": observations}
 
+    @torch.inference_mode()
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Put the environment where another one with the same settings was.
 
@@ -57,8 +63,7 @@ class IsaacLabEnvState:
             UserError: If the environment was made with other settings (its arrays have other names or shapes).
         """
         # A first step creates what is created on first use.
-        with torch.inference_mode():
-            self.env.step(torch.zeros(self.env.num_envs, self.env.num_actions, device=self.env.device))
+        self.env.step(torch.zeros(self.env.num_envs, self.env.num_actions, device=self.env.device))
         slots = {path: (owner, key, value) for path, owner, key, value in self._slots()}
         for path, saved in state["arrays"].items():
             if path not in slots or _as_tensor(slots[path][2]).shape != saved.shape:
@@ -68,7 +73,8 @@ class IsaacLabEnvState:
                 )
             _as_tensor(slots[path][2]).copy_(saved)
         for path, saved in state["numbers"].items():
-            if path in slots and type(slots[path][2]) is type(saved):
+            # What is immutable is equal in both, so only what differs is assigned.
+            if path in slots and slots[path][2] != saved:
                 owner, key, _ = slots[path]
                 _assign(owner, key, saved)
         self.env.unwrapped.obs_buf = {name: value.clone() for name, value in state["observations"].items()}
@@ -82,7 +88,8 @@ class IsaacLabEnvState:
     def _roots(self) -> dict[str, Any]:
         """Where state begins: the environment, and the physics manager's class, which keeps it in class variables."""
         base = self.env.unwrapped
-        return {"env": base, "physics": base.sim.physics_manager}
+        # Isaac Lab names the class by a string that it resolves on first use.
+        return {"env": base, "physics": string_to_callable(str(base.cfg.sim.physics.class_type))}
 
 
 def _walk(path: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, Any, Any]]:
