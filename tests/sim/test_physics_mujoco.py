@@ -3,6 +3,8 @@
 
 """The ``mujoco`` preset is MuJoCo C on the model that Newton compiled, with Isaac Lab's interfaces around it."""
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ import torch
 from physics_world import World, random_targets, world
 
 from isaaclab.actuators import IdealPDActuatorCfg
+
+from cgrpo_tasks.physics import PhysicsError
+from cgrpo_tasks.physics.mujoco_native import NewtonMujocoManager
 
 EXPLICIT = {"drive": IdealPDActuatorCfg(joint_names_expr=[".*"], stiffness=30.0, damping=2.0)}
 
@@ -169,3 +174,13 @@ def test_thread_counts_are_checked_and_do_not_change_results():
     np.testing.assert_array_equal(run(1), run(3))
     with pytest.raises(ValueError, match="num_threads must be at least 1, got 0"):
         run(0)
+
+
+def test_a_cuda_device_is_refused_with_the_remedy():
+    with pytest.raises(PhysicsError, match=r"'mujoco' runs on the CPU.*--device cpu.*physics=newton_mjwarp"):
+        NewtonMujocoManager.initialize(SimpleNamespace(cfg=SimpleNamespace(device="cuda:0")))
+
+
+def test_contact_sensors_are_refused_with_the_remedy():
+    with world("mujoco") as w, pytest.raises(PhysicsError, match=r"contact sensors.*physics=newton_mjwarp"):
+        w.sim.physics_manager.add_contact_sensor(body_names_expr=".*Box")

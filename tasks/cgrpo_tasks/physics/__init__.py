@@ -3,7 +3,8 @@
 
 """Physics presets that are fast on a CPU."""
 
+from .errors import PhysicsError
 from .presets import make_physics_presets
 from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
 
-__all__ = ["GraphReplaySolverCfg", "NativeMujocoSolverCfg", "make_physics_presets"]
+__all__ = ["GraphReplaySolverCfg", "NativeMujocoSolverCfg", "PhysicsError", "make_physics_presets"]

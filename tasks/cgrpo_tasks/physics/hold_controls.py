@@ -8,6 +8,8 @@ from __future__ import annotations
 from isaaclab.physics import PhysicsManager
 from isaaclab_newton.physics import NewtonMJWarpManager
 
+from .errors import PhysicsError
+
 
 class HoldControlsMixin(NewtonMJWarpManager):
     """Extends Isaac Lab's in-physics decimation loop to models without Newton actuators.
@@ -21,10 +23,10 @@ class HoldControlsMixin(NewtonMJWarpManager):
         """Build the solver, refusing held controls for actuators that Isaac Lab computes itself.
 
         Raises:
-            ValueError: If controls are to be held while Isaac Lab evaluates explicit actuators in Python.
+            PhysicsError: If controls are to be held while Isaac Lab evaluates explicit actuators in Python.
         """
         if cls._holds_controls() and not PhysicsManager._sim.cfg.use_newton_actuators:
-            raise ValueError(
+            raise PhysicsError(
                 "solver_cfg.hold_controls=True needs sim.use_newton_actuators=True: explicit actuators evaluated by"
                 " Isaac Lab must run at every physics step. Set one of the two accordingly."
             )

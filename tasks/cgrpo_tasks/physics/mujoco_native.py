@@ -12,6 +12,7 @@ from newton.solvers import SolverMuJoCo
 from isaaclab.sim import SimulationContext
 from isaaclab_newton.physics import NewtonManager
 
+from .errors import PhysicsError
 from .hold_controls import HoldControlsMixin
 from .native_solver import NativeMujocoSolver
 from .solver_cfg import NativeMujocoSolverCfg
@@ -28,10 +29,10 @@ class NewtonMujocoManager(HoldControlsMixin):
         """Initialize the manager.
 
         Raises:
-            ValueError: If the simulation is to run on a CUDA device.
+            PhysicsError: If the simulation is to run on a CUDA device.
         """
-        if not wp.get_device(sim_context.cfg.device).is_cpu:
-            raise ValueError(
+        if sim_context.cfg.device != "cpu":
+            raise PhysicsError(
                 f"physics preset 'mujoco' runs on the CPU, but the device is {sim_context.cfg.device!r}."
                 " Use --device cpu, or physics=newton_mjwarp for the GPU."
             )
@@ -40,12 +41,12 @@ class NewtonMujocoManager(HoldControlsMixin):
     @classmethod
     def _create_solver(cls, model: Model, solver_cfg: NativeMujocoSolverCfg) -> NativeMujocoSolver:
         if not solver_cfg.use_mujoco_contacts:
-            raise ValueError(
+            raise PhysicsError(
                 "physics preset 'mujoco' detects contacts itself: use_mujoco_contacts=False is not available."
                 " Use physics=newton_mjwarp."
             )
         for attribute in cls._active_extended_state_attributes & _UNAVAILABLE.keys():
-            raise ValueError(
+            raise PhysicsError(
                 f"physics preset 'mujoco' does not provide {attribute}, which {_UNAVAILABLE[attribute]} reads."
                 " Use physics=newton_mjwarp."
             )
@@ -58,9 +59,9 @@ class NewtonMujocoManager(HoldControlsMixin):
         """Refuse contact sensors: ``mujoco.rollout`` returns no contacts.
 
         Raises:
-            ValueError: Always.
+            PhysicsError: Always.
         """
-        raise ValueError("physics preset 'mujoco' has no contact sensors. Use physics=newton_mjwarp.")
+        raise PhysicsError("physics preset 'mujoco' has no contact sensors. Use physics=newton_mjwarp.")
 
     @classmethod
     def _run_solver_substeps(cls, contacts) -> None:

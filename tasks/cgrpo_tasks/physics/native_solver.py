@@ -15,13 +15,14 @@ import warnings
 import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
-from newton import Contacts, Control, Model, ModelFlags, State
+from newton import Contacts, Control, JointType, Model, ModelFlags, State
 from newton.solvers import SolverMuJoCo
 
 from .cpu_graph import CpuGraphCache
+from .errors import PhysicsError
 from .world_models import WorldModels
 
-_STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+FULL_STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
 _BITS = mujoco.mjtState
 
 
@@ -33,6 +34,7 @@ class NativeMujocoSolver(SolverMuJoCo):
     recovered from the last two velocities because ``mujoco.rollout`` does not return it.
 
     Attributes:
+        state: MuJoCo's full physics state of every world (``mjSTATE_FULLPHYSICS``), float64 [E, S].
         qpos: Generalized positions in MuJoCo's layout, float64 [E, nq].
         qvel: Generalized velocities in MuJoCo's layout, float64 [E, nv].
     """
@@ -48,12 +50,12 @@ class NativeMujocoSolver(SolverMuJoCo):
             **kwargs: Arguments of :class:`newton.solvers.SolverMuJoCo`.
 
         Raises:
-            ValueError: If ``num_threads`` is smaller than 1.
+            PhysicsError: If ``num_threads`` is smaller than 1.
         """
         if num_threads is None:
             num_threads = len(os.sched_getaffinity(0))
         if num_threads < 1:
-            raise ValueError(f"solver_cfg.num_threads must be at least 1, got {num_threads}. Use None for all cores.")
+            raise PhysicsError(f"solver_cfg.num_threads must be at least 1, got {num_threads}. Use None for all cores.")
         with warnings.catch_warnings():
             # The contact buffers of MuJoCo Warp stay unused, so the least it accepts is enough.
             warnings.filterwarnings("ignore", message=r".*Value for n(con|j)max is changed")
@@ -65,6 +67,7 @@ class NativeMujocoSolver(SolverMuJoCo):
         self._rollout = Rollout(nthread=0 if num_threads == 1 else num_threads)
         self._data = [mujoco.MjData(self.mj_model) for _ in range(num_threads)]
         self._graphs = CpuGraphCache()
+        self._has_ball_joints = bool((model.joint_type.numpy() == JointType.BALL).any())
         self._allocate()
 
     @property
@@ -74,9 +77,9 @@ class NativeMujocoSolver(SolverMuJoCo):
 
     def _allocate(self) -> None:
         m, d, worlds = self.mj_model, self.mjw_data, self.mjw_data.nworld
-        self._state = np.zeros((worlds, mujoco.mj_stateSize(m, _STATE)))
-        self.qpos = self._state[:, 1 : 1 + m.nq]
-        self.qvel = self._state[:, 1 + m.nq : 1 + m.nq + m.nv]
+        self.state = np.zeros((worlds, mujoco.mj_stateSize(m, FULL_STATE)))
+        self.qpos = self.state[:, 1 : 1 + m.nq]
+        self.qvel = self.state[:, 1 + m.nq : 1 + m.nq + m.nv]
         self._warmstart = np.zeros((worlds, m.nv))
         self._qpos32, self._qvel32 = d.qpos.numpy(), d.qvel.numpy()
         self._xfrc32 = d.xfrc_applied.numpy().reshape(worlds, -1)
@@ -96,11 +99,16 @@ class NativeMujocoSolver(SolverMuJoCo):
     def step(self, state_in: State, state_out: State, control: Control, contacts: Contacts | None, dt: float) -> None:
         """Advance by one step of ``dt`` [s]; ``state_in`` and ``state_out`` are the same object."""
         if state_in is not state_out:
-            raise ValueError("NativeMujocoSolver steps in place: state_in and state_out must be the same state.")
+            raise PhysicsError("NativeMujocoSolver steps in place: state_in and state_out must be the same state.")
         self.advance(state_in, control, dt, 1)
 
     def advance(self, state: State, control: Control, dt: float, num_steps: int) -> None:
         """Advance ``state`` in place by ``num_steps`` steps of ``dt`` [s] under constant controls and forces."""
+        if self._has_ball_joints and num_steps > 1:
+            # Their velocity targets and efforts are given in a frame that turns with the joint.
+            for _ in range(num_steps):
+                self.advance(state, control, dt, 1)
+            return
         if self._models_changed:
             self._models_changed = False
             self._worlds.sync()
@@ -125,15 +133,15 @@ class NativeMujocoSolver(SolverMuJoCo):
     def reset(self, state: State, world_mask=None, flags=None) -> None:
         """Clear what persists between steps in the selected worlds (see :meth:`SolverMuJoCo.reset`)."""
         super().reset(state, world_mask=world_mask, flags=flags)
-        worlds = slice(None) if world_mask is None else world_mask.numpy()[: len(self._state)]
+        worlds = slice(None) if world_mask is None else world_mask.numpy()[: len(self.state)]
         self._warmstart[worlds] = 0.0
         m = self.mj_model
-        self._state[worlds, 0] = 0.0
-        self._state[worlds, 1 + m.nq + m.nv :] = 0.0
+        self.state[worlds, 0] = 0.0
+        self.state[worlds, 1 + m.nq + m.nv :] = 0.0
 
     def _load_edits(self, state: State) -> None:
         """Reload the worlds whose joint state was written to since the last step."""
-        worlds = len(self._state)
+        worlds = len(self.state)
         joint_q, joint_qd = state.joint_q.numpy().reshape(worlds, -1), state.joint_qd.numpy().reshape(worlds, -1)
         if self._seen_q is None:
             self._seen_q, self._seen_qd = np.full_like(joint_q, np.nan), np.full_like(joint_qd, np.nan)
@@ -144,19 +152,28 @@ class NativeMujocoSolver(SolverMuJoCo):
             self.qvel[edited] = self._qvel32[edited]
             self._warmstart[edited] = 0.0
 
-    def _integrate(self, dt: float, num_steps: int) -> None:
-        inputs = self._inputs
+    def inputs(self) -> tuple[int, np.ndarray]:
+        """Controls, forces and poses of fixed bases that act on the worlds.
+
+        Returns:
+            The ``mjtState`` bits and the values in MuJoCo's order, float64 [E, U].
+        """
+        parts = self._inputs
         if not self._xfrc32.any():
-            inputs = {bit: array for bit, array in inputs.items() if bit != _BITS.mjSTATE_XFRC_APPLIED}
-        controls = np.concatenate(list(inputs.values()), axis=1, dtype=np.float64)
+            parts = {bit: array for bit, array in parts.items() if bit != _BITS.mjSTATE_XFRC_APPLIED}
+        values = np.concatenate(list(parts.values()), axis=1, dtype=np.float64)
+        return sum(bit.value for bit in parts), values
+
+    def _integrate(self, dt: float, num_steps: int) -> None:
+        control_spec, controls = self.inputs()
         controls = np.repeat(controls[:, None], num_steps, axis=1)
-        trajectory = np.empty((len(self._state), num_steps, self._state.shape[1]))
+        trajectory = np.empty((len(self.state), num_steps, self.state.shape[1]))
         self._rollout.rollout(
             self._worlds.models,
             self._data,
-            self._state,
+            self.state,
             controls,
-            control_spec=sum(bit.value for bit in inputs),
+            control_spec=control_spec,
             skip_checks=True,
             nstep=num_steps,
             initial_warmstart=self._warmstart,
@@ -167,5 +184,5 @@ class NativeMujocoSolver(SolverMuJoCo):
         before = trajectory[:, -2, velocity] if num_steps > 1 else self.qvel
         np.subtract(trajectory[:, -1, velocity], before, out=self._warmstart)
         self._warmstart /= dt
-        self._state[:] = trajectory[:, -1]
+        self.state[:] = trajectory[:, -1]
         self._qpos32[:], self._qvel32[:] = self.qpos, self.qvel

@@ -16,6 +16,7 @@ from isaaclab_physx.physics import PhysxCfg
 
 from isaaclab_tasks.utils import PresetCfg, preset
 
+from .errors import PhysicsError
 from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
 
 
@@ -31,10 +32,10 @@ def make_physics_presets(*, solver: dict[str, Any], num_substeps: int, hold_cont
         hold_controls: See :attr:`GraphReplaySolverCfg.hold_controls`.
 
     Raises:
-        ValueError: If ``num_substeps`` is smaller than 1.
+        PhysicsError: If ``num_substeps`` is smaller than 1.
     """
     if num_substeps < 1:
-        raise ValueError(f"num_substeps must be at least 1, got {num_substeps}.")
+        raise PhysicsError(f"num_substeps must be at least 1, got {num_substeps}.")
     newton_mjwarp = NewtonCfg(
         solver_cfg=GraphReplaySolverCfg(hold_controls=hold_controls, **solver), num_substeps=num_substeps
     )

@@ -14,6 +14,8 @@ import copy
 import mujoco
 import numpy as np
 
+from .errors import PhysicsError
+
 _INERTIAL = ("body_mass", "body_ipos", "body_inertia", "body_iquat")
 _JOINT = (
     "qpos0",
@@ -210,7 +212,7 @@ class WorldModels:
     def _invalidate(model: mujoco.MjModel, written: set[str], old: dict, new: dict) -> None:
         """Clear the compiler's shortcuts which the written parameters no longer satisfy."""
         if "body_gravcomp" in written and model.ngravcomp == 0:
-            raise ValueError(
+            raise PhysicsError(
                 "gravity compensation was switched on after the model was compiled without it, which the physics"
                 " preset 'mujoco' cannot do. Author it in the asset, or use physics=newton_mjwarp."
             )
