@@ -27,7 +27,7 @@ from isaaclab.utils.noise import UniformNoiseCfg as Unoise
 from cgrpo_tasks.assets.panda import PANDA_CFG
 from cgrpo_tasks.physics import make_physics_presets
 
-from .mdp import HandPoseCommandCfg, at_goal, pose_error
+from .mdp import HandPoseCommandCfg, at_goal, orientation_command_error_tanh, pose_error
 
 ARM = SceneEntityCfg("robot", joint_names=["panda_joint.*"])
 HAND = SceneEntityCfg("robot", body_names=["panda_hand"])
@@ -39,7 +39,7 @@ TARGET_RANGE = {
     "panda_joint4": (-3.05, -1.35),
     "panda_joint5": (-1.0, 1.0),
     "panda_joint6": (1.35, 3.05),
-    "panda_joint7": (-2.88, 2.88),
+    "panda_joint7": (-3.3, 3.3),
 }
 """Joint targets [rad] that actions -1 and 1 ask for; every commanded pose is within reach of these ranges."""
 
@@ -81,7 +81,7 @@ class CommandsCfg:
             pos_z=(0.15, 0.5),
             roll=(0.0, 0.0),
             pitch=(math.pi, math.pi),
-            yaw=(-1.75 * math.pi, 0.25 * math.pi),
+            yaw=(-math.pi, math.pi),
         ),
     )
 
@@ -96,7 +96,7 @@ class ActionsCfg:
         scale=TARGET_HALF_WIDTH,
         offset=TARGET_CENTRE,
         use_default_offset=False,
-        clip=TARGET_RANGE,
+        clip=TARGET_RANGE | {"panda_joint7": (-2.8973, 2.8973)},
     )
 
 
@@ -156,6 +156,11 @@ class RewardsCfg:
     )
     orientation = RewTerm(
         func=mdp.orientation_command_error, weight=-0.3, params={"asset_cfg": HAND, "command_name": "ee_pose"}
+    )
+    orientation_fine = RewTerm(
+        func=orientation_command_error_tanh,
+        weight=1.0,
+        params={"asset_cfg": HAND, "command_name": "ee_pose", "std": 0.2},
     )
     success = RewTerm(func=at_goal, weight=2.0, params={"command_name": "ee_pose", "criterion": "success"})
     action_rate = RewTerm(func=mdp.action_rate_l2, weight=-0.0001)

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 
+import isaaclab.envs.mdp as mdp
 from isaaclab.envs.mdp import UniformPoseCommandCfg
 from isaaclab.envs.mdp.commands.pose_command import UniformPoseCommand
 from isaaclab.utils import configclass
-from isaaclab.utils.math import compute_pose_error, subtract_frame_transforms
+from isaaclab.utils.math import compute_pose_error, quat_from_euler_xyz, subtract_frame_transforms
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
+    from isaaclab.managers import SceneEntityCfg
 
 
 class HandPoseCommand(UniformPoseCommand):
@@ -77,6 +80,22 @@ class HandPoseCommand(UniformPoseCommand):
         position_threshold, orientation_threshold = self.cfg.success_thresholds[name]
         return (position_error < position_threshold) & (orientation_error < orientation_threshold)
 
+    def _resample_command(self, env_ids: torch.Tensor | slice) -> None:
+        """Draw new poses and write each rotation with the quaternion sign that keeps the command continuous.
+
+        q and -q are one rotation, so some heading must be the cut where the sign jumps. It is put opposite to the
+        heading at which joint 7 is centred: there that joint has to turn round as well, and everywhere else nearby
+        commands have nearby solutions.
+        """
+        super()._resample_command(env_ids)
+        command = self.pose_command_b[env_ids]
+        zeros = torch.zeros_like(command[:, 0])
+        centre = quat_from_euler_xyz(
+            zeros, zeros + math.pi, torch.atan2(command[:, 1], command[:, 0]) + self.cfg.centre_heading
+        )
+        opposite = (command[:, 3:] * centre).sum(dim=-1, keepdim=True) < 0.0
+        self.pose_command_b[env_ids, 3:] = torch.where(opposite, -command[:, 3:], command[:, 3:])
+
     def _update_metrics(self) -> None:
         """Leave the metrics alone: they are written when an episode ends."""
 
@@ -89,6 +108,9 @@ class HandPoseCommandCfg(UniformPoseCommandCfg):
 
     success_thresholds: dict[str, tuple[float, float]] = {"success": (0.05, 0.2), "success_strict": (0.02, 0.1)}
     """Named criteria: position error [m] and orientation error [rad] an episode must end below."""
+
+    centre_heading: float = -0.75 * math.pi
+    """Heading [rad] of the downward hand at joint 7's centre, relative to the direction from the base to the goal."""
 
 
 def pose_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
@@ -130,3 +152,20 @@ def at_goal(env: ManagerBasedRLEnv, command_name: str, criterion: str) -> torch.
     """
     command: HandPoseCommand = env.command_manager.get_term(command_name)
     return command.success(criterion).float()
+
+
+def orientation_command_error_tanh(
+    env: ManagerBasedRLEnv, std: float, command_name: str, asset_cfg: SceneEntityCfg
+) -> torch.Tensor:
+    """Reward closeness of the orientation, the counterpart of Isaac Lab's ``position_command_error_tanh``.
+
+    Args:
+        env: Environment.
+        std: Error [rad] at which the reward has fallen to 0.24.
+        command_name: Name of a pose command.
+        asset_cfg: Robot and body that are to follow the command.
+
+    Returns:
+        ``1 - tanh(error / std)``, shape ``[E]``.
+    """
+    return 1.0 - torch.tanh(mdp.orientation_command_error(env, command_name, asset_cfg) / std)
