@@ -13,6 +13,7 @@ from launcher_project import OFFLINE, Project, write_program
 
 RUN = ("-p", "-c", "print('ran')")
 GPU_SEEN = "#!/usr/bin/env bash\necho 'GPU 0: NVIDIA H200 (UUID: GPU-0)'\n"
+NO_DEVICE = "#!/usr/bin/env bash\necho 'No devices found.'\n"
 DRIVER_BROKEN = "#!/usr/bin/env bash\necho 'NVIDIA-SMI has failed because it could not communicate'; exit 9\n"
 
 
@@ -166,7 +167,9 @@ class TestUpdate:
 
 
 class TestExtras:
-    @pytest.mark.parametrize(("nvidia_smi", "installed"), [(GPU_SEEN, True), (DRIVER_BROKEN, False)])
+    @pytest.mark.parametrize(
+        ("nvidia_smi", "installed"), [(GPU_SEEN, True), (NO_DEVICE, False), (DRIVER_BROKEN, False)]
+    )
     def test_cuml_comes_with_a_working_gpu(self, project: Project, nvidia_smi: str, installed: bool):
         write_program(project.programs / "nvidia-smi", nvidia_smi)
         assert project.run(*RUN).stdout == "ran\n"
