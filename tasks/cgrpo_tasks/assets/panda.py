@@ -19,6 +19,10 @@ from isaaclab.utils import configclass, replace
 from isaaclab_newton.sim.schemas import MujocoRigidBodyCfg, NewtonArticulationCfg
 from isaaclab_physx.sim.schemas import PhysxArticulationCfg, PhysxRigidBodyCfg
 
+from isaaclab_tasks.utils import preset
+
+from isaaclab_assets import FRANKA_PANDA_CFG
+
 from . import cache, panda_mjcf
 
 if TYPE_CHECKING:
@@ -85,10 +89,12 @@ class PandaFileCfg(sim_utils.UsdFileCfg):
     """Name of the file in the asset cache; its folder is known once it is built."""
 
 
+_WEIGHTLESS = [MujocoRigidBodyCfg(gravcomp=1.0), PhysxRigidBodyCfg(disable_gravity=True)]
+"""Franka's controller carries the arm's own weight; each backend has its own word for it."""
+
 PANDA_CFG = ArticulationCfg(
     spawn=PandaFileCfg(
-        # Franka's controller carries the arm's own weight; each backend has its own word for it.
-        rigid_props=[MujocoRigidBodyCfg(gravcomp=1.0), PhysxRigidBodyCfg(disable_gravity=True)],
+        rigid_props=_WEIGHTLESS,
         articulation_props=[
             NewtonArticulationCfg(self_collision_enabled=False),
             PhysxArticulationCfg(enabled_self_collisions=False),
@@ -122,3 +128,16 @@ PANDA_CFG = ArticulationCfg(
 
 The posture is Isaac Lab's ``FRANKA_PANDA_CFG``, but with closed fingers, which nothing moves in a reaching task.
 """
+
+PANDA_ORIGINAL_CFG = replace(
+    PANDA_CFG,
+    spawn=replace(
+        FRANKA_PANDA_CFG.spawn,
+        variants={
+            "Physics": preset(default="mujoco", isaacsim_physx="physx", ovphysx="physx", physx="physx"),
+            "Colliders": "primitives",
+        },
+        rigid_props=_WEIGHTLESS,
+    ),
+)
+"""The same robot from the USD that Isaac Lab downloads; needs the network."""

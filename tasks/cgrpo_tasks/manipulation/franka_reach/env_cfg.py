@@ -24,7 +24,9 @@ from isaaclab.scene import InteractiveSceneCfg
 from isaaclab.utils import configclass, replace
 from isaaclab.utils.noise import UniformNoiseCfg as Unoise
 
-from cgrpo_tasks.assets.panda import PANDA_CFG
+from isaaclab_tasks.utils import PresetCfg
+
+from cgrpo_tasks.assets.panda import PANDA_CFG, PANDA_ORIGINAL_CFG
 from cgrpo_tasks.physics import make_physics_presets
 
 from .mdp import HandPoseCommandCfg, at_goal, orientation_command_error_tanh, pose_error
@@ -50,6 +52,20 @@ TARGET_HALF_WIDTH = {joint: (high - low) / 2 for joint, (low, high) in TARGET_RA
 """Displacement [rad] per unit of action."""
 
 
+_PLACEMENT = {
+    "prim_path": "{ENV_REGEX_NS}/Robot",
+    "init_state": ArticulationCfg.InitialStateCfg(joint_pos=TARGET_CENTRE | {"panda_finger_joint.*": 0.0}),
+}
+
+
+@configclass
+class PandaPresetCfg(PresetCfg):
+    """The Panda built on this machine, or with ``env.scene.robot=original`` the one Isaac Lab downloads."""
+
+    default: ArticulationCfg = replace(PANDA_CFG, **_PLACEMENT)
+    original: ArticulationCfg = replace(PANDA_ORIGINAL_CFG, **_PLACEMENT)
+
+
 @configclass
 class SceneCfg(InteractiveSceneCfg):
     """A Panda on a table; the table's top is at height 0."""
@@ -59,11 +75,7 @@ class SceneCfg(InteractiveSceneCfg):
         init_state=AssetBaseCfg.InitialStateCfg(pos=(0.5, 0.0, -0.5)),
         spawn=sim_utils.CuboidCfg(size=(0.9, 1.3, 1.0), collision_props=sim_utils.UsdPhysicsCollisionCfg()),
     )
-    robot: ArticulationCfg = replace(
-        PANDA_CFG,
-        prim_path="{ENV_REGEX_NS}/Robot",
-        init_state=ArticulationCfg.InitialStateCfg(joint_pos=TARGET_CENTRE | {"panda_finger_joint.*": 0.0}),
-    )
+    robot: PandaPresetCfg = PandaPresetCfg()
 
 
 @configclass
