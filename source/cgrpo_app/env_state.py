@@ -32,6 +32,9 @@ SKIPPED = frozenset(
 next step computes anew. Parameters that a task changes after the start are therefore not restored."""
 
 
+NUMBERS = (bool, int, float)
+
+
 class IsaacLabEnvState:
     """State of one environment; see :class:`cgrpo_lab.runners.cgrpo_runner.EnvState`."""
 
@@ -48,7 +51,7 @@ class IsaacLabEnvState:
         arrays: dict[str, torch.Tensor] = {}
         numbers: dict[str, float | int | bool] = {}
         for path, owner, key, value in self._slots():
-            if isinstance(value, (bool, int, float)):
+            if isinstance(value, NUMBERS):
                 numbers[path] = value
             else:
                 arrays[path] = _as_tensor(value).clone()
@@ -102,7 +105,7 @@ def _walk(path: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, Any
         if isinstance(value, (torch.Tensor, wp.array, np.ndarray)):
             if _is_plain(value):
                 yield where, owner, key, value
-        elif isinstance(value, (bool, int, float)):
+        elif type(value) in NUMBERS:  # not their subclasses: enumerations are settings
             # Numbers of Newton and MuJoCo Warp are dimensions of the model, which the settings fix.
             if _package(owner) in ("isaaclab", "cgrpo_tasks"):
                 yield where, owner, key, value

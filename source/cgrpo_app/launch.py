@@ -136,13 +136,16 @@ def physics_name(env_cfg: Any) -> str:
 
 
 @contextlib.contextmanager
-def open_env(launch: Launch, args: argparse.Namespace, *, wrappers: Sequence[Any] = ()) -> Iterator[Any]:
+def open_env(
+    launch: Launch, args: argparse.Namespace, *, wrappers: Sequence[Any] = (), visualizer: str | None = None
+) -> Iterator[Any]:
     """Start the simulation and yield the environment wrapped for rsl_rl; expected errors leave without a traceback.
 
     Args:
         launch: Resolved configurations.
         args: Parsed arguments.
         wrappers: Functions that wrap the Gymnasium environment before rsl_rl's wrapper.
+        visualizer: Isaac Lab visualizer to show a window with; none by default.
 
     Raises:
         UserError: If physics, packages or assets that the configuration names are missing.
@@ -152,7 +155,9 @@ def open_env(launch: Launch, args: argparse.Namespace, *, wrappers: Sequence[Any
     from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
     failure: BaseException | None = None
-    launcher_args = {"device": launch.device, "headless": True, "verbose": args.verbose}
+    launcher_args = {"device": launch.device, "headless": visualizer is None, "verbose": args.verbose}
+    if visualizer is not None:
+        launcher_args["visualizer"] = visualizer.split(",")
     with launch_simulation(launch.env_cfg, launcher_args):
         env = None
         try:

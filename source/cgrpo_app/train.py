@@ -16,6 +16,7 @@ from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, describe_hardware, describe_versions, open_env, resolve
 from cgrpo_app.loading import find, mismatch
 from cgrpo_app.policy_export import export_policy
+from cgrpo_app.video import prepare_rendering, video_wrapper
 
 LAUNCH_FILE = "launch.json"
 """What the run was started with, so that ``--resume`` needs none of it again."""
@@ -28,6 +29,8 @@ def main(argv: Sequence[str]) -> None:
         argv: Command line without the program's name.
     """
     args, overrides = _parse(argv)
+    if args.video:
+        prepare_rendering()
     checkpoint = _resume(args, overrides) if args.resume else None
     launch = resolve(args, overrides)
     if args.max_iterations is not None:
@@ -72,7 +75,8 @@ def _resume(args: Any, overrides: list[str]) -> Path:
     launch = resolve(args, overrides)
     checkpoint = find(args, launch)
     stored = run_folder.read_json(checkpoint.parent / LAUNCH_FILE)
-    for name in ("num_envs", "seed", "max_iterations", "device"):
+    args.device = args.device or stored["device"]
+    for name in ("num_envs", "seed", "max_iterations"):
         if vars(args)[name] is None:
             setattr(args, name, stored[name])
     overrides[:0] = stored["overrides"]
@@ -98,11 +102,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
     from cgrpo_app.env_state import IsaacLabEnvState
     from cgrpo_lab.runners import CGRPORunner
 
-    wrappers = []
-    if args.video:
-        from cgrpo_app.video import video_wrapper
-
-        wrappers = [video_wrapper(folder / "videos" / "train", args.video_length, args.video_interval)]
+    wrappers = [video_wrapper(folder / "videos" / "train", args.video_length, args.video_interval)] if args.video else []
     print("preparing the simulation (its first start compiles kernels and takes a minute longer) ...", flush=True)
     with open_env(launch, args, wrappers=wrappers) as env:
         if checkpoint is None or not args.resume:

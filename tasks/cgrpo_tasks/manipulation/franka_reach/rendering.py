@@ -1,0 +1,96 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Picture of the reaching task: some of the arms side by side, each with its table and goal, drawn by MuJoCo."""
+
+import math
+
+import mujoco
+import numpy as np
+from isaaclab.envs import ManagerBasedRLEnv
+
+from cgrpo_tasks.assets.panda import panda_mjcf_path
+
+SPACING = 1.5
+"""Distance between neighbouring arms [m]."""
+
+TABLE_HALF_SIZE = (0.45, 0.65, 0.05)
+"""Only the top of the table is drawn [m]."""
+
+
+class ReachScene:
+    """MuJoCo model for rendering; it is never stepped.
+
+    Attributes:
+        model: Arms, tables, goals, light and floor.
+        camera: View of all of them.
+    """
+
+    def __init__(self, env: ManagerBasedRLEnv, env_ids: list[int], width: int, height: int) -> None:
+        """Compile the model.
+
+        Args:
+            env: The unwrapped environment.
+            env_ids: Environments to show.
+            width: Width of the pictures [pixel].
+            height: Height of the pictures [pixel].
+        """
+        self._env, self._env_ids = env, env_ids
+        self.model = _build(len(env_ids), width, height).compile()
+        self._data = mujoco.MjData(self.model)
+        robot = env.scene["robot"]
+        self._joints = np.array(
+            [[self.model.joint(f"env{i}/{name}").qposadr[0] for name in robot.joint_names] for i in range(len(env_ids))]
+        )
+        self._goals = np.array([self.model.body(f"goal{i}").mocapid[0] for i in range(len(env_ids))])
+        self._origins = _origins(len(env_ids))
+        self.camera = mujoco.MjvCamera()
+        self.camera.lookat = [*(self._origins.mean(axis=0)[:2] + [0.35, 0.0]), 0.3]
+        columns = math.ceil(math.sqrt(len(env_ids)))
+        self.camera.distance, self.camera.azimuth, self.camera.elevation = 1.3 + 0.85 * columns, 140.0, -22.0
+
+    def update(self) -> mujoco.MjData:
+        """Take over the current joint positions and goals."""
+        robot = self._env.scene["robot"]
+        positions = robot.data.joint_pos.torch[self._env_ids].cpu().numpy()
+        command = self._env.command_manager.get_command("ee_pose")[self._env_ids].cpu().numpy()
+        self._data.qpos[self._joints] = positions
+        self._data.mocap_pos[self._goals] = self._origins + command[:, :3]
+        # Isaac Lab orders quaternions x y z w, MuJoCo w x y z.
+        self._data.mocap_quat[self._goals] = command[:, [6, 3, 4, 5]]
+        mujoco.mj_kinematics(self.model, self._data)
+        mujoco.mj_camlight(self.model, self._data)
+        return self._data
+
+
+def _origins(count: int) -> np.ndarray:
+    """Places of the arms on a square grid [m], shape [count, 3]."""
+    columns = math.ceil(math.sqrt(count))
+    return np.array([[SPACING * (i // columns), SPACING * (i % columns), 0.0] for i in range(count)])
+
+
+def _build(count: int, width: int, height: int) -> mujoco.MjSpec:
+    """Describe the scene."""
+    spec = mujoco.MjSpec()
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
+    spec.add_texture(name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+                     rgb1=[0.93, 0.95, 0.98], rgb2=[0.70, 0.76, 0.84], width=256, height=256)
+    world = spec.worldbody
+    world.add_light(pos=[1.0, -1.0, 3.0], dir=[-0.2, 0.25, -1.0], diffuse=[0.7] * 3, castshadow=True)
+    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[10, 10, 0.1], pos=[0, 0, -0.4], rgba=[0.80, 0.82, 0.85, 1])
+    for i, origin in enumerate(_origins(count)):
+        frame = world.add_frame(pos=origin)
+        spec.attach(mujoco.MjSpec.from_file(str(panda_mjcf_path())), prefix=f"env{i}/", frame=frame)
+        world.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=TABLE_HALF_SIZE, rgba=[0.55, 0.45, 0.36, 1],
+                       pos=origin + [0.5, 0.0, -TABLE_HALF_SIZE[2]])
+        _add_goal(world.add_body(name=f"goal{i}", mocap=True))
+    return spec
+
+
+def _add_goal(goal: mujoco.MjsBody) -> None:
+    """Ball and three axes (red x, green y, blue z) at the commanded pose of the hand."""
+    goal.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.022, 0, 0], rgba=[0.95, 0.55, 0.1, 0.9])
+    for axis in np.eye(3):
+        goal.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, size=[0.006, 0, 0], fromto=[0, 0, 0, *(0.1 * axis)],
+                      rgba=[*(0.15 + 0.75 * axis), 1.0])
