@@ -10,11 +10,14 @@ they come from. Worlds with equal parameters share one ``MjModel``; a world gets
 from __future__ import annotations
 
 import copy
+import logging
 
 import mujoco
 import numpy as np
 
 from .errors import PhysicsError
+
+logger = logging.getLogger(__name__)
 
 _INERTIAL = ("body_mass", "body_ipos", "body_inertia", "body_iquat")
 _JOINT = (
@@ -119,6 +122,11 @@ class WorldModels:
         self._adopt_template()
         for world in np.flatnonzero(self._differs()):
             self._own(int(world), self._reference)
+        if "geom_pos" in self._views and _unequal(self._views["geom_pos"], self._reference["geom_pos"]).any():
+            logger.warning(
+                "Fixed shapes stand at different coordinates in different environments, so each gets a model of its own"
+                " and physics runs slower. Environments never meet: scene.env_spacing=0.0 avoids it."
+            )
 
     def set_timestep(self, timestep: float) -> None:
         """Set the integration step [s] of every model."""
