@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+import warp as wp
 from physics_world import World, random_targets, world
 
 from isaaclab.actuators import IdealPDActuatorCfg
@@ -184,3 +185,22 @@ def test_a_cuda_device_is_refused_with_the_remedy():
 def test_contact_sensors_are_refused_with_the_remedy():
     with world("mujoco") as w, pytest.raises(PhysicsError, match=r"contact sensors.*physics=newton_mjwarp"):
         w.sim.physics_manager.add_contact_sensor(body_names_expr=".*Box")
+
+
+@pytest.mark.parametrize("preset", ["mujoco", "newton_mjwarp"])
+def test_forces_that_depend_on_the_state_act_at_every_substep(preset):
+    with world(preset, num_substeps=2) as w:
+        body = w.sim.physics_manager.get_model().body_label.index("/World/envs/env_1/Box")
+        calls = []
+
+        def push(state) -> None:
+            calls.append(state)
+            wp.to_torch(state.body_f)[body, 2] += 60.0
+
+        w.sim.physics_manager.register_state_force_callback(push)
+        for _ in range(30):
+            w.step()
+        height = w.box.data.root_link_pose_w.torch[:, 2]
+        assert len(calls) == 60
+        assert height[1].item() == pytest.approx(0.0999 + 0.5 * (60 / 2 - 9.81) * (30 / 120) ** 2, rel=0.05)
+        assert height[[0, 2]].tolist() == pytest.approx([0.1, 0.1], abs=2e-3)

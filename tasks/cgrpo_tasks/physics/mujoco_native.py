@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warp as wp
 from newton import Model
 from newton.solvers import SolverMuJoCo
 
