@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 from cgrpo_app.errors import UserError
 
-AGENTS = {"cgrpo": "rsl_rl_cfg_entry_point", "ppo": "rsl_rl_ppo_cfg_entry_point"}
+AGENTS = {
+    "cgrpo": "rsl_rl_cfg_entry_point",
+    "cgrpo-full": "rsl_rl_cgrpo_full_cfg_entry_point",
+    "cgrpo-simple": "rsl_rl_cgrpo_simple_cfg_entry_point",
+    "ppo": "rsl_rl_ppo_cfg_entry_point",
+}
 """Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
 
 OVERRIDE_KEYS = ("env.", "agent.", "physics", "presets", "renderer")
@@ -33,7 +38,7 @@ def make_parser(description: str) -> Parser:
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that choose task, agent, size and device."""
     parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
-    parser.add_argument("--agent", default="cgrpo", help="cgrpo (default), ppo, or the name of an entry point.")
+    parser.add_argument("--agent", default="cgrpo", help=f"One of {', '.join(AGENTS)} (default cgrpo), or the name of an entry point.")
     parser.add_argument("--num_envs", type=int, help="Number of environments; each task has a default per device.")
     parser.add_argument("--seed", type=int, help="Seed of environment and agent.")
     parser.add_argument("--device", help="cpu, cuda or cuda:N, for simulator and agent alike; a GPU if there is one.")

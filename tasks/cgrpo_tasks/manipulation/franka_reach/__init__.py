@@ -12,9 +12,12 @@ gym.register(
     kwargs={
         "env_cfg_entry_point": f"{__name__}.env_cfg:FrankaReachEnvCfg",
         "rsl_rl_cfg_entry_point": f"{__name__}.agents:FrankaReachCGRPORunnerCfg",
+        "rsl_rl_cgrpo_full_cfg_entry_point": f"{__name__}.agents:FrankaReachCGRPOFullRunnerCfg",
+        "rsl_rl_cgrpo_simple_cfg_entry_point": f"{__name__}.agents:FrankaReachCGRPOSimpleRunnerCfg",
         "rsl_rl_ppo_cfg_entry_point": f"{__name__}.agents:FrankaReachPPORunnerCfg",
         "default_agent": "rsl_rl",
         "num_envs_by_device": {"cpu": 128, "cuda": 4096},
+        "render_scene": f"{__name__}.rendering:ReachScene",
         "observation_units": {
             "joint_pos": "rad",
             "joint_vel": "rad/s",

@@ -23,7 +23,45 @@ class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
     save_interval = 50
     experiment_name = "franka_reach_cgrpo"
     group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.5)
-    algorithm = CGRPOCfg(num_learning_epochs=8, num_mini_batches=8, learning_rate=1.0e-3, schedule="adaptive")
+    algorithm = CGRPOCfg(gamma=0.95, num_learning_epochs=8, num_mini_batches=8, learning_rate=1.0e-3, schedule="adaptive")
+
+
+@configclass
+class FrankaReachCGRPOFullRunnerCfg(FrankaReachCGRPORunnerCfg):
+    """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
+
+    experiment_name = "franka_reach_cgrpo_full"
+    algorithm = CGRPOCfg(
+        num_policies=2,
+        num_groups=2,
+        estimator="state_cluster",
+        adaptive_clip=True,
+        smoothness_coef=0.01,
+        diversity_coef=0.01,
+        reference_size=1,
+        gamma=0.95,
+        num_learning_epochs=8,
+        num_mini_batches=8,
+        learning_rate=1.0e-3,
+        schedule="adaptive",
+    )
+
+
+@configclass
+class FrankaReachCGRPOSimpleRunnerCfg(FrankaReachCGRPORunnerCfg):
+    """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
+
+    experiment_name = "franka_reach_cgrpo_simple"
+    algorithm = CGRPOCfg(
+        num_policies=2,
+        num_groups=2,
+        estimator="state_cluster",
+        gamma=0.95,
+        num_learning_epochs=8,
+        num_mini_batches=8,
+        learning_rate=1.0e-3,
+        schedule="adaptive",
+    )
 
 
 @configclass
@@ -50,7 +88,7 @@ class FrankaReachPPORunnerCfg(PPORunnerCfg):
         num_mini_batches=4,
         learning_rate=1.0e-3,
         schedule="adaptive",
-        gamma=0.99,
+        gamma=0.95,
         lam=0.95,
         desired_kl=0.01,
         max_grad_norm=1.0,

@@ -73,15 +73,18 @@ def _build(count: int, width: int, height: int) -> mujoco.MjSpec:
     """Describe the scene."""
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
+    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.3] * 3
     spec.add_texture(name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
                      rgb1=[0.93, 0.95, 0.98], rgb2=[0.70, 0.76, 0.84], width=256, height=256)
     world = spec.worldbody
-    world.add_light(pos=[1.0, -1.0, 3.0], dir=[-0.2, 0.25, -1.0], diffuse=[0.7] * 3, castshadow=True)
-    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[10, 10, 0.1], pos=[0, 0, -0.4], rgba=[0.80, 0.82, 0.85, 1])
+    world.add_light(type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, 4], dir=[-0.35, 0.3, -1.0],
+                    diffuse=[0.6] * 3, castshadow=True)
+    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], pos=[0, 0, -0.1], rgba=[0.86, 0.88, 0.9, 1])
     for i, origin in enumerate(_origins(count)):
-        frame = world.add_frame(pos=origin)
-        spec.attach(mujoco.MjSpec.from_file(str(panda_mjcf_path())), prefix=f"env{i}/", frame=frame)
+        arm = mujoco.MjSpec.from_file(str(panda_mjcf_path()))
+        # The source reserves user data for actuators that are gone; MuJoCo warns where the two specs differ.
+        arm.nuser_actuator = spec.nuser_actuator
+        spec.attach(arm, prefix=f"env{i}/", frame=world.add_frame(pos=origin))
         world.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=TABLE_HALF_SIZE, rgba=[0.55, 0.45, 0.36, 1],
                        pos=origin + [0.5, 0.0, -TABLE_HALF_SIZE[2]])
         _add_goal(world.add_body(name=f"goal{i}", mocap=True))
