@@ -14,6 +14,9 @@ MIN_SAMPLES_FOR_STD = 8
 
 EPSILON = 1.0e-8
 
+ROUNDING = 1.0e-6
+"""Deviation, relative to the mean, that float32 sums leave on equal values; up to it there is no variance."""
+
 
 def trajectory_features(
     mean_reward: torch.Tensor, entropy: torch.Tensor, action_variance: torch.Tensor, kl_to_reference: torch.Tensor
@@ -31,7 +34,8 @@ def standardize_features(features: torch.Tensor, reference: torch.Tensor | None 
     reference = features.detach() if reference is None else reference
     center = reference.mean(dim=0)
     scale = reference.std(dim=0, unbiased=False)
-    return (features - center) / torch.where(scale > EPSILON, scale, torch.ones_like(scale))
+    varies = scale > ROUNDING * center.abs() + EPSILON
+    return (features - center) / torch.where(varies, scale, torch.ones_like(scale))
 
 
 def group_statistics(advantages: torch.Tensor, groups: torch.Tensor, num_groups: int) -> tuple[torch.Tensor, ...]:
@@ -53,7 +57,8 @@ def normalize_by_group(
     """Group-normalised advantages, eq 8.
 
     A group without variance carries no signal: its advantages become zero. A group of fewer than
-    :data:`MIN_SAMPLES_FOR_STD` samples is centred, but divided by the deviation of all samples.
+    :data:`MIN_SAMPLES_FOR_STD` samples is centred, but divided by the deviation of all samples; where these are fewer,
+    too, it is only centred.
 
     Args:
         advantages: Advantages of every policy's samples, shape [N, P].
@@ -65,9 +70,9 @@ def normalize_by_group(
         groups with samples but without variance (0-dim).
     """
     mean, std, count = group_statistics(advantages, groups, num_groups)
-    scale = torch.where(count >= MIN_SAMPLES_FOR_STD, std, advantages.std())
-    # Float32 sums leave a residue on constant advantages, so "no variance" is relative to their size.
-    degenerate = scale <= 1.0e-6 * mean.abs() + EPSILON
+    overall = advantages.std() if advantages.numel() >= MIN_SAMPLES_FOR_STD else torch.ones_like(std)
+    scale = torch.where(count >= MIN_SAMPLES_FOR_STD, std, overall)
+    degenerate = scale <= ROUNDING * mean.abs() + EPSILON
     scale = torch.where(degenerate, torch.full_like(scale, torch.inf), scale)
     normalized = (advantages - mean[groups].unsqueeze(1)) / (scale[groups].unsqueeze(1) + EPSILON)
     return normalized, std, (degenerate & (count > 0)).sum()
