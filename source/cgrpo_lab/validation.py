@@ -10,6 +10,10 @@ import math
 from collections.abc import Callable, Iterable
 
 
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message names the field, the value and the remedy."""
+
+
 def require_number(
     field: str,
     value: float,
@@ -32,7 +36,7 @@ def require_number(
         integer: Whether only whole numbers (of type ``int``) are allowed.
 
     Raises:
-        ValueError: If the value is of another type, NaN, infinite or out of bounds.
+        ConfigError: If the value is of another type, NaN, infinite or out of bounds.
     """
     kinds = int if integer else (int, float)
     bounds = [
@@ -47,7 +51,7 @@ def require_number(
             return
     kind = "a whole number" if integer else "a finite number"
     limits = " and ".join(f"{sign} {bound}" for sign, bound, _ in bounds)
-    raise ValueError(f"{field} = {value!r} cannot be used: give {kind}{' ' + limits if limits else ''}")
+    raise ConfigError(f"{field} = {value!r} cannot be used: give {kind}{' ' + limits if limits else ''}")
 
 
 def require_choice(field: str, value: str, choices: list[str]) -> None:
@@ -59,10 +63,10 @@ def require_choice(field: str, value: str, choices: list[str]) -> None:
         choices: The names allowed.
 
     Raises:
-        ValueError: If the value is none of them.
+        ConfigError: If the value is none of them.
     """
     if value not in choices:
-        raise ValueError(f"{field} = {value!r} cannot be used: choose one of {', '.join(map(repr, choices))}")
+        raise ConfigError(f"{field} = {value!r} cannot be used: choose one of {', '.join(map(repr, choices))}")
 
 
 def require_options(owner: str, constructor: Callable, options: Iterable[str]) -> None:
@@ -74,9 +78,9 @@ def require_options(owner: str, constructor: Callable, options: Iterable[str]) -
         options: The names given.
 
     Raises:
-        ValueError: If one is unknown.
+        ConfigError: If one is unknown.
     """
     known = [name for name, p in inspect.signature(constructor).parameters.items() if p.default is not p.empty]
     for option in options:
         if option not in known:
-            raise ValueError(f"{owner} has no option {option!r}: choose among {', '.join(known)}")
+            raise ConfigError(f"{owner} has no option {option!r}: choose among {', '.join(known)}")

@@ -3,24 +3,42 @@
 
 """Settings of the algorithm and of its policies.
 
-Plain dataclasses, so that the learning half needs no simulator; Isaac Lab's ``@configclass`` runner configs hold them as
-fields and Hydra overrides reach into them (``agent.algorithm.clip_param=0.1``).
+Plain dataclasses, so that the learning half needs no simulator; Isaac Lab's ``@configclass`` runner configs hold them
+as fields and Hydra overrides reach into them (``agent.algorithm.clip_param=0.1``).
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
+
+from cgrpo_lab.validation import ConfigError
 
 SCHEDULES = ("fixed", "linear", "adaptive")
 ON_NONFINITE = ("skip", "stop")
+ACTIVATIONS = ("elu", "selu", "relu", "crelu", "lrelu", "tanh", "sigmoid", "softplus", "gelu", "swish", "mish")
 
 
-class ConfigError(ValueError):
-    """A setting that cannot be used; the message names the field, the value and the remedy."""
+class _FromDict:
+    """Construction from the plain dictionaries that runners hold."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build and validate a config.
+
+        Raises:
+            ConfigError: If a name is unknown or a value unusable.
+        """
+        known = {f.name for f in fields(cls)}
+        for name in values:
+            _require(name, values[name], name in known, f"is no such setting; there are {', '.join(sorted(known))}")
+        cfg = cls(**values)
+        cfg.validate()
+        return cfg
 
 
 @dataclass
-class GroupPolicyCfg:
+class GroupPolicyCfg(_FromDict):
     """The policies: N Gaussian MLPs that share an observation normaliser."""
 
     hidden_dims: list[int] = field(default_factory=lambda: [64, 64])
@@ -41,9 +59,43 @@ class GroupPolicyCfg:
     obs_normalization: bool = True
     """Whether observations are normalised by their running statistics."""
 
+    def validate(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: Naming the first field that cannot be used, its value and the remedy.
+        """
+        _require(
+            "hidden_dims",
+            self.hidden_dims,
+            isinstance(self.hidden_dims, (list, tuple)) and all(_is_whole(n) and n >= 1 for n in self.hidden_dims),
+            "must be a list of whole numbers of at least 1",
+        )
+        _require(
+            "activation", self.activation, self.activation in ACTIVATIONS, f"must be one of {', '.join(ACTIVATIONS)}"
+        )
+        limits = self.log_std_range
+        _require(
+            "log_std_range",
+            limits,
+            isinstance(limits, (list, tuple))
+            and len(limits) == 2
+            and all(map(_is_number, limits))
+            and limits[0] < limits[1],
+            "must be two numbers, the smaller one first",
+        )
+        _require(
+            "init_log_std",
+            self.init_log_std,
+            _is_number(self.init_log_std) and limits[0] <= self.init_log_std <= limits[1],
+            f"must lie within log_std_range={limits}",
+        )
+        for name in ("squash", "obs_normalization"):
+            _require(name, getattr(self, name), isinstance(getattr(self, name), bool), "must be true or false")
+
 
 @dataclass
-class CGRPOCfg:
+class CGRPOCfg(_FromDict):
     """Continuous Group Relative Policy Optimization. Symbols in brackets are the paper's."""
 
     class_name: str = "cgrpo_lab.algorithms.cgrpo:CGRPO"
@@ -116,50 +168,82 @@ class CGRPOCfg:
             ConfigError: Naming the first field that cannot be used, its value and the remedy.
         """
         for name in ("num_policies", "num_groups", "num_learning_epochs", "num_mini_batches"):
-            _require(name, getattr(self, name), isinstance(getattr(self, name), int) and getattr(self, name) >= 1,
-                     "must be a whole number of at least 1")
+            _require(
+                name,
+                getattr(self, name),
+                _is_whole(getattr(self, name)) and getattr(self, name) >= 1,
+                "must be a whole number of at least 1",
+            )
         for name in ("clip_param", "learning_rate", "desired_kl", "max_grad_norm"):
-            _require(name, getattr(self, name), _is_number(getattr(self, name)) and getattr(self, name) > 0.0,
-                     "must be a positive number")
+            _require(
+                name,
+                getattr(self, name),
+                _is_number(getattr(self, name)) and getattr(self, name) > 0.0,
+                "must be a positive number",
+            )
         for name in ("smoothness_coef", "diversity_coef", "entropy_coef"):
-            _require(name, getattr(self, name), _is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
-                     "must be a number of at least 0")
-        _require("gamma", self.gamma, _is_number(self.gamma) and 0.0 <= self.gamma <= 1.0, "must lie in [0, 1]")
-        _require("max_clip_factor", self.max_clip_factor,
-                 _is_number(self.max_clip_factor) and self.max_clip_factor >= 1.0, "must be at least 1")
-        _require("diversity_threshold", self.diversity_threshold,
-                 _is_number(self.diversity_threshold) and -1.0 <= self.diversity_threshold <= 1.0,
-                 "is a cosine: must lie in [-1, 1]")
-        _require("num_groups", self.num_groups, self.num_groups <= self.num_policies,
-                 f"there are only num_policies={self.num_policies} policies to group; lower num_groups or raise "
-                 "num_policies")
-        _require("reference_size", self.reference_size,
-                 isinstance(self.reference_size, int) and 0 <= self.reference_size <= self.num_policies,
-                 f"must be between 0 and num_policies={self.num_policies}")
-        _require("diversity_coef", self.diversity_coef, self.diversity_coef == 0.0 or self.num_groups > 1,
-                 "the diversity penalty compares groups: set num_groups to 2 or more, or diversity_coef to 0")
+            _require(
+                name,
+                getattr(self, name),
+                _is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
+                "must be a number of at least 0",
+            )
+        _require("gamma", self.gamma, _is_number(self.gamma) and 0.0 <= self.gamma < 1.0, "must lie in [0, 1)")
+        _require(
+            "max_clip_factor",
+            self.max_clip_factor,
+            _is_number(self.max_clip_factor) and self.max_clip_factor >= 1.0,
+            "must be at least 1",
+        )
+        _require(
+            "diversity_threshold",
+            self.diversity_threshold,
+            _is_number(self.diversity_threshold) and -1.0 <= self.diversity_threshold <= 1.0,
+            "is a cosine: must lie in [-1, 1]",
+        )
+        _require(
+            "num_groups",
+            self.num_groups,
+            self.num_groups <= self.num_policies,
+            f"there are only num_policies={self.num_policies} policies to group; lower num_groups or raise "
+            "num_policies",
+        )
+        _require(
+            "reference_size",
+            self.reference_size,
+            _is_whole(self.reference_size) and 0 <= self.reference_size <= self.num_policies,
+            f"must be between 0 and num_policies={self.num_policies}",
+        )
+        _require(
+            "diversity_coef",
+            self.diversity_coef,
+            self.diversity_coef == 0.0 or self.num_groups > 1,
+            "the diversity penalty compares groups: set num_groups to 2 or more, or diversity_coef to 0",
+        )
+        _require(
+            "estimator_options",
+            self.estimator_options,
+            isinstance(self.estimator_options, Mapping) and "gamma" not in self.estimator_options,
+            "must be a dictionary of the estimator's own options; gamma is a setting of the algorithm",
+        )
+        _require("adaptive_clip", self.adaptive_clip, isinstance(self.adaptive_clip, bool), "must be true or false")
         _require("schedule", self.schedule, self.schedule in SCHEDULES, f"must be one of {', '.join(SCHEDULES)}")
-        _require("on_nonfinite", self.on_nonfinite, self.on_nonfinite in ON_NONFINITE,
-                 f"must be one of {', '.join(ON_NONFINITE)}")
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "CGRPOCfg":
-        """Build and validate a config from a plain dictionary.
-
-        Raises:
-            ConfigError: If a name is unknown or a value unusable.
-        """
-        known = {f.name for f in fields(cls)}
-        for name in values:
-            _require(name, values[name], name in known, f"is no setting of CGRPO; there are {', '.join(sorted(known))}")
-        cfg = cls(**values)
-        cfg.validate()
-        return cfg
+        _require(
+            "on_nonfinite",
+            self.on_nonfinite,
+            self.on_nonfinite in ON_NONFINITE,
+            f"must be one of {', '.join(ON_NONFINITE)}",
+        )
 
 
 def _is_number(value: object) -> bool:
     """Whether a value is a finite real number (a bool is not meant as one)."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _require(name: str, value: object, valid: bool, remedy: str) -> None:
