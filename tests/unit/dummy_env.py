@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""A task without a simulator: points in the plane that should go to the origin, in a fraction of a millisecond a step."""
+"""A task without a simulator: points in the plane that should go to the origin."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DummyEnv(VecEnv):
 
     def reset(self) -> tuple[TensorDict, dict[str, Any]]:
         self.position = self._start_positions()
-        self.episode_length_buf.zero_()
+        self.episode_length_buf = torch.zeros_like(self.episode_length_buf)
         return self.get_observations(), self.extras
 
     def get_observations(self) -> TensorDict:
@@ -57,7 +57,7 @@ class DummyEnv(VecEnv):
 
     def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, Any]]:
         self.position = self.position + 0.3 * actions.clamp(-1.0, 1.0)
-        self.episode_length_buf += 1
+        self.episode_length_buf = self.episode_length_buf + 1
         distance = self.position.norm(dim=1)
         rewards = 1.0 - distance
         terminated = distance > 1.6
@@ -97,7 +97,12 @@ class DummyEnvState:
 
 
 def runner_cfg(
-    *, num_steps: int = 16, max_iterations: int = 20, seed: int = 3, policy: dict[str, Any] | None = None, **algorithm: Any
+    *,
+    num_steps: int = 16,
+    max_iterations: int = 20,
+    seed: int = 3,
+    policy: dict[str, Any] | None = None,
+    **algorithm: Any,
 ) -> dict[str, Any]:
     """Config of a runner that trains CGRPO with small, quick settings; keywords change the algorithm's."""
     small = {"num_learning_epochs": 2, "num_mini_batches": 4, "estimator_options": {"num_cosines": 16}}

@@ -146,7 +146,7 @@ def test_clipped_surrogate_equals_a_plain_loop_with_a_clip_range_per_policy(seed
 
 
 def test_clipped_surrogate_has_a_gradient_only_where_it_may_still_improve():
-    # Too large with a positive advantage, too small with a negative one: clipped, no gradient. The other two: ratio * A.
+    # Too large with a positive advantage, too small with a negative one: clipped, no gradient. Elsewhere it is ratio A.
     log_probs = torch.tensor([[0.5, -0.5, -0.5, 0.5]], requires_grad=True)
     advantages = torch.tensor([[1.0, -1.0, 1.0, -1.0]])
     objective.clipped_surrogate(log_probs, torch.zeros(1, 4), advantages, torch.tensor([0.2]))[0].sum().backward()

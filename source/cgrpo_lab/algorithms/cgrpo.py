@@ -15,7 +15,7 @@ from tensordict import TensorDict
 
 from cgrpo_lab.advantages import AdvantageEstimator, make_estimator
 from cgrpo_lab.algorithms import objective
-from cgrpo_lab.algorithms.config import CGRPOCfg, ConfigError
+from cgrpo_lab.algorithms.config import CGRPOCfg, ConfigError, GroupPolicyCfg
 from cgrpo_lab.clustering import KMeans
 from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, gaussian
 from cgrpo_lab.reference import MixtureReference
@@ -132,7 +132,7 @@ class CGRPO:
             obs_dim=_width(obs, obs_groups["actor"]),
             action_dim=env.num_actions,
             generator=torch.Generator().manual_seed(cfg["seed"]),
-            **cfg["group_policy"],
+            **vars(GroupPolicyCfg.from_dict(cfg["group_policy"])),
         )
         rollout = GroupRollout(
             num_steps=cfg["num_steps_per_env"],
@@ -187,7 +187,9 @@ class CGRPO:
     ) -> None:
         """Record the answer of the environments; ``rewards`` and ``dones`` have shape [E]."""
         dones = dones.bool()
-        time_outs = extras["time_outs"].bool() & dones if "time_outs" in extras else torch.zeros_like(dones)
+        time_outs = torch.zeros_like(dones)
+        if "time_outs" in extras:
+            time_outs = extras["time_outs"].to(self.device).bool() & dones
         self.rollout.add_outcome(rewards, dones & ~time_outs, time_outs)
 
     # -- Clustering and advantages (lines 9 to 26) -------------------------------------------------------------------
@@ -254,7 +256,7 @@ class CGRPO:
             loss, terms = self._loss(batch)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            terms["skipped_steps"] = self._clip_gradients()
+            terms["nonfinite_gradients"] = self._clip_gradients()
             self.optimizer.step()
             batches += 1
             for name, value in terms.items():
@@ -275,9 +277,7 @@ class CGRPO:
         cfg, policy = self.cfg, self.policy
         mean = policy(batch.observations)
         log_probs = policy.log_prob(batch.samples, mean)
-        surrogate, clip_fraction = objective.clipped_surrogate(
-            log_probs, batch.log_probs, batch.advantages, self.clip
-        )
+        surrogate, clip_fraction = objective.clipped_surrogate(log_probs, batch.log_probs, batch.advantages, self.clip)
         loss = -surrogate.sum()
         with torch.no_grad():
             log_ratio = log_probs - batch.log_probs
@@ -340,10 +340,10 @@ class CGRPO:
                 )
 
     def _clip_gradients(self) -> torch.Tensor:
-        """Clip each policy's gradient norm; a gradient that is not finite becomes zero.
+        """Clip each policy's gradient norm; a gradient that is not finite becomes zero, which leaves Adam its momentum.
 
         Returns:
-            Number of policies whose step was skipped, 0-dim.
+            Number of policies whose gradient was not finite, 0-dim.
         """
         gradients = [p.grad for p in self.policy.parameters()]
         norm = torch.stack([g.flatten(1).square().sum(dim=1) for g in gradients]).sum(dim=0).sqrt()
@@ -381,6 +381,7 @@ class CGRPO:
 
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
+        self.rollout.rewind()
         self.iteration += 1
 
     @property

@@ -83,8 +83,9 @@ def summarize(results: EpisodeResults) -> dict[str, object]:
     """Summary as nested plain values.
 
     Returns:
-        ``episodes``; ``return`` and ``length`` with ``mean`` and ``std``; for every outcome of zeros and ones (``success``,
-        ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every other one ``mean`` and ``std``.
+        ``episodes``; ``return`` and ``length`` with ``mean`` and ``std``; for every outcome of zeros and ones
+        (``success``, ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every other one ``mean``
+        and ``std``.
     """
     episodes = len(results.returns)
     summary: dict[str, object] = {

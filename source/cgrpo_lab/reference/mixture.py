@@ -30,9 +30,7 @@ class MixtureReference(nn.Module):
             ValueError: If ``size`` is not between 1 and the number of policies.
         """
         if not 1 <= size <= policy.num_policies:
-            raise ValueError(
-                f"reference_size={size}: must be between 1 and num_policies={policy.num_policies}; lower reference_size."
-            )
+            raise ValueError(f"reference_size={size}: must be between 1 and num_policies={policy.num_policies}.")
         super().__init__()
         self.size = size
         self.members = copy.deepcopy(policy)

@@ -61,8 +61,6 @@ class GroupRollout:
         """Episodes cut by the clock, [T, E]."""
         self.episode_steps = buffer(rows, envs, dtype=torch.long)
         """Steps since the episode began, at the moment of acting, [T, E]."""
-        self.advantages = buffer(rows, envs)
-        """Group-normalised advantages, [T, E]."""
         self._clock = buffer(envs, dtype=torch.long)
         self.step = 0
 
@@ -77,7 +75,12 @@ class GroupRollout:
         return self._clock
 
     def add_action(
-        self, obs: torch.Tensor, states: torch.Tensor, samples: torch.Tensor, means: torch.Tensor, log_probs: torch.Tensor
+        self,
+        obs: torch.Tensor,
+        states: torch.Tensor,
+        samples: torch.Tensor,
+        means: torch.Tensor,
+        log_probs: torch.Tensor,
     ) -> None:
         """Record what was seen and done; arguments [E, D], [E, S], [E, A], [E, A], [E]."""
         t = self.step
@@ -101,6 +104,10 @@ class GroupRollout:
         """Record the observations [E, D] and states [E, S] after the last step and rewind for the next iteration."""
         self.observations[-1].copy_(obs)
         self.raw_states[-1].copy_(states)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Begin the next iteration's rows."""
         self.step = 0
 
     def per_policy(self, values: torch.Tensor) -> torch.Tensor:

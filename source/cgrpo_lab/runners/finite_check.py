@@ -49,8 +49,11 @@ class FiniteCheck:
         flags = self._bad[name]
         env, entry = flags.nonzero()[0].tolist()
         affected = int(flags.any(dim=1).sum())
-        label = {"observation": f"observation {self.obs_names[entry]}" if name == "observation" else "",
-                 "action": f"action {entry}", "reward": "reward"}[name]
+        label = {
+            "observation": f"observation {self.obs_names[entry]}" if name == "observation" else "",
+            "action": f"action {entry}",
+            "reward": "reward",
+        }[name]
         message = f"{label} of env {env} ({affected} of {flags.shape[0]} envs are affected)"
         for each in self._bad.values():
             each.zero_()

@@ -73,8 +73,11 @@ class ProgressLine:
                 parts.append(f"reward {metrics['Train/mean_reward']:8.2f}")
             if "Train/success" in metrics:
                 parts.append(f"success {metrics['Train/success']:6.1%}")
-            parts += [f"{metrics['Perf/total_fps']:,.0f} steps/s", f"elapsed {_clock(metrics['wall_time_s'])}",
-                      f"eta {_clock(eta)}"]
+            parts += [
+                f"{metrics['Perf/total_fps']:,.0f} steps/s",
+                f"elapsed {_clock(metrics['wall_time_s'])}",
+                f"eta {_clock(eta)}",
+            ]
             line = "  ".join(parts)
             if self.stream.isatty():
                 self.stream.write(f"\r{line}\x1b[K" + ("\n" if is_last else ""))
