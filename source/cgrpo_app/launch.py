@@ -7,10 +7,14 @@ import argparse
 import contextlib
 import difflib
 import io
+import logging
 import os
 import sys
+import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import gymnasium as gym
@@ -57,7 +61,8 @@ def resolve_device(device: str | None) -> str:
 
 def registered_tasks() -> list[str]:
     """Ids of this project's tasks."""
-    import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
+    with _without_driver_warning():
+        import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
 
     return sorted(name for name, spec in gym.registry.items() if "num_envs_by_device" in spec.kwargs)
 
@@ -107,7 +112,8 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
         # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
         if not overrides:
             raise
-        raise UserError(f"{' '.join(overrides)}: {_first_line(error)}") from error
+        raise UserError(f"{' '.join(overrides)}: {_override_trouble(error)}") from error
+    _check_physics(env_cfg)
     agent_cfg = handle_deprecated_rsl_rl_cfg(agent_cfg, "5.5.1")
     env_cfg.sim.device = agent_cfg.device = device
     if args.num_envs is not None:
@@ -126,6 +132,17 @@ def _physics_for(device: str, overrides: Sequence[str]) -> list[str]:
     """The CPU's physics preset, where the task's own default would be the GPU's; nothing if the user chose."""
     chosen = any(item.startswith(("physics=", "presets=", "env.sim.physics=")) for item in overrides)
     return ["physics=mujoco"] if device == "cpu" and torch.cuda.is_available() and not chosen else []
+
+
+def _check_physics(env_cfg: Any) -> None:
+    """Raise a UserError where the chosen engine is not installed; Isaac Lab would fail to import it much later."""
+    needed = {"OvPhysxCfg": "ovphysx", "PhysxCfg": "isaacsim"}
+    package = needed.get(type(env_cfg.sim.physics).__name__)
+    if type(env_cfg.sim.physics).__name__ == "PhysxAutoCfg" and not any(map(find_spec, needed.values())):
+        package = "ovphysx"
+    if package is not None and find_spec(package) is None:
+        remedy = "./isaaclab.sh -i isaacsim" if package == "isaacsim" else "pip install 'isaaclab[ovphysx]'"
+        raise UserError(f"physics: this engine needs the package {package}, which is missing; {remedy} installs it.")
 
 
 def physics_name(env_cfg: Any) -> str:
@@ -154,6 +171,11 @@ def open_env(
     from isaaclab.utils.seed import configure_seed
     from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
+    from cgrpo_tasks.assets.cache import AssetCacheError
+    from cgrpo_tasks.physics import PhysicsError
+
+    if not args.verbose:
+        _quiet_libraries()
     failure: BaseException | None = None
     launcher_args = {"device": launch.device, "headless": visualizer is None, "verbose": args.verbose}
     if visualizer is not None:
@@ -171,6 +193,8 @@ def open_env(
             yield wrapped
         except EXPECTED as error:
             failure = error
+        except (PhysicsError, AssetCacheError) as error:
+            failure = UserError(str(error))
         finally:
             if env is not None:
                 with quiet(args.verbose):
@@ -181,25 +205,51 @@ def open_env(
 
 @contextlib.contextmanager
 def quiet(verbose: bool) -> Iterator[None]:
-    """Keep Python's standard output to ourselves unless ``verbose``; what was held back is shown if something fails."""
-    if verbose:
+    """Drop what Isaac Lab prints to the standard output unless ``verbose``."""
+    with contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def _override_trouble(error: BaseException) -> str:
+    """First line of Isaac Lab's message about an override, and the presets it lists below, if it does."""
+    lines = str(error.args[0] if error.args else error).strip().splitlines() or [type(error).__name__]
+    presets = [line.strip() for line in lines[1:] if line.startswith("  ") and not line.lstrip().startswith(("->", "..."))]
+    return lines[0] + (f"; available: {', '.join(presets)}" if presets else "")
+
+
+@contextlib.contextmanager
+def _without_driver_warning() -> Iterator[None]:
+    """Start Warp without its warning that there is no GPU driver, which we have said in our own words.
+
+    Warp prints it from C, so only the file descriptor can hold it back; whatever else was printed is passed on.
+    """
+    if torch.cuda.is_available():
         yield
         return
-    held = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(held):
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import warp
+
+            warp.config.log_level = warp.LOG_WARNING  # no banner
+            warp.init()
             yield
-    except EXPECTED:
-        raise
-    except BaseException:
-        sys.stderr.write(held.getvalue())
-        raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            held.seek(0)
+            lines = held.read().decode(errors="replace").splitlines(keepends=True)
+            sys.stderr.write("".join(line for line in lines if "NVIDIA CUDA driver" not in line))
 
 
-def _first_line(error: BaseException) -> str:
-    """First line of an error's message."""
-    text = str(error.args[0]) if error.args else str(error)
-    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+def _quiet_libraries() -> None:
+    """Keep back what libraries say on every start and no user can act on."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="isaaclab")
+    # "Failed to get root com velocity": true of every robot that is bolted down.
+    logging.getLogger("isaaclab_newton.assets").setLevel(logging.ERROR)
 
 
 def describe_versions() -> dict[str, str]:

@@ -15,6 +15,9 @@ from cgrpo_app.launch import Launch
 from cgrpo_lab.runners import CGRPORunner
 from cgrpo_lab.runners.checkpoint import read_checkpoint
 
+MISMATCHES = (ValueError, RuntimeError, KeyError)
+"""What torch and the algorithms raise for parameters of other names or shapes."""
+
 
 def find(args: argparse.Namespace, launch: Launch) -> Path:
     """Checkpoint that the options name; the latest if they name none."""
@@ -49,7 +52,7 @@ def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
     runner = CGRPORunner(env, cfg, None, launch.device)
     try:
         runner.load(str(checkpoint), load_cfg={"actor": True, "critic": True, "optimizer": False, "iteration": True})
-    except (ValueError, RuntimeError, KeyError) as error:
+    except MISMATCHES as error:
         raise mismatch(checkpoint, error) from error
     return runner
 

@@ -12,11 +12,13 @@ from typing import Any
 import torch
 
 from cgrpo_app import command_line, run_folder
+from cgrpo_app.agent_checks import check_agent
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, describe_hardware, describe_versions, open_env, resolve
-from cgrpo_app.loading import find, mismatch
+from cgrpo_app.loading import MISMATCHES, find, mismatch
 from cgrpo_app.policy_export import export_policy
 from cgrpo_app.video import prepare_rendering, video_wrapper
+from cgrpo_lab.runners.checkpoint import read_checkpoint
 
 LAUNCH_FILE = "launch.json"
 """What the run was started with, so that ``--resume`` needs none of it again."""
@@ -38,10 +40,14 @@ def main(argv: Sequence[str]) -> None:
     for name in ("experiment_name", "run_name", "logger"):
         if vars(args)[name] is not None:
             setattr(launch.agent_cfg, name, vars(args)[name])
+    check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
+    if not args.resume and (args.checkpoint or args.load_run):
+        checkpoint = find(args, launch)
+    if checkpoint is not None:
+        read_checkpoint(checkpoint, "cpu")  # a damaged file shows before a folder is made and the simulation started
     if args.resume:
         folder = checkpoint.parent
     else:
-        checkpoint = find(args, launch) if args.checkpoint or args.load_run else None
         folder = run_folder.create_run_folder(
             args.log_root, launch.agent_cfg.experiment_name, launch.agent_cfg.run_name,
             task=launch.task, entry_point=launch.entry_point,
@@ -116,7 +122,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         if checkpoint is not None:
             try:
                 runner.load(str(checkpoint))
-            except (ValueError, RuntimeError, KeyError) as error:
+            except MISMATCHES as error:
                 raise mismatch(checkpoint, error) from error
             print(f"restored {checkpoint.name}: {runner.current_learning_iteration} iterations done")
         remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration

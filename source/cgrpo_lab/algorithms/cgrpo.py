@@ -113,18 +113,7 @@ class CGRPO:
         algorithm = CGRPOCfg.from_dict(cfg["algorithm"])
         if cfg["multi_gpu"] is not None:
             raise ConfigError("distributed: CGRPO learns in one process; start it without torch.distributed.run.")
-        if env.num_envs % algorithm.num_policies:
-            fitting = max(env.num_envs // algorithm.num_policies, 1) * algorithm.num_policies
-            raise ConfigError(
-                f"num_envs={env.num_envs}: cannot be divided among num_policies={algorithm.num_policies}; "
-                f"use --num_envs {fitting}."
-            )
-        samples = env.num_envs // algorithm.num_policies * cfg["num_steps_per_env"]
-        if samples < algorithm.num_mini_batches:
-            raise ConfigError(
-                f"num_mini_batches={algorithm.num_mini_batches}: a policy has only {samples} samples per iteration; "
-                "raise --num_envs or lower agent.algorithm.num_mini_batches."
-            )
+        algorithm.check_sizes(env.num_envs, cfg["num_steps_per_env"])
         obs_groups = resolve_obs_groups(obs, cfg["obs_groups"])
         generator = torch.Generator(device).manual_seed(cfg["seed"])
         policy = GroupPolicy(

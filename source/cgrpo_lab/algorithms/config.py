@@ -235,6 +235,32 @@ class CGRPOCfg(_FromDict):
             f"must be one of {', '.join(ON_NONFINITE)}",
         )
 
+    def check_sizes(self, num_envs: int, num_steps: int) -> None:
+        """Check the settings that depend on the size of a rollout.
+
+        Args:
+            num_envs: Number of environments E.
+            num_steps: Steps per environment and iteration T.
+
+        Raises:
+            ConfigError: If the environments cannot be divided among the policies, or give too few samples.
+        """
+        fitting = max(num_envs // self.num_policies, 1) * self.num_policies
+        _require(
+            "num_envs",
+            num_envs,
+            num_envs % self.num_policies == 0,
+            f"cannot be divided among num_policies={self.num_policies}; use --num_envs {fitting}",
+        )
+        samples = num_envs // self.num_policies * num_steps
+        _require(
+            "num_mini_batches",
+            self.num_mini_batches,
+            self.num_mini_batches <= samples,
+            f"a policy has only {samples} samples per iteration; raise --num_envs or lower "
+            "agent.algorithm.num_mini_batches",
+        )
+
 
 def _is_number(value: object) -> bool:
     """Whether a value is a finite real number (a bool is not meant as one)."""
