@@ -23,6 +23,7 @@ from cgrpo_tasks.manipulation.franka_reach.env import FrankaReachEnv
 TASK = "Franka-Reach-CGRPO"
 NUM_ENVS = 8
 STEP_S = 1 / 30
+TURN = 2 * math.pi
 CENTRE = np.array(list(task.TARGET_CENTRE.values()))
 HALF_WIDTH = np.array(list(task.TARGET_HALF_WIDTH.values()))
 
@@ -94,6 +95,13 @@ def turned(quaternion: np.ndarray, angle: float) -> np.ndarray:
     return result
 
 
+def same_side(quaternion: np.ndarray, posture: np.ndarray) -> np.ndarray:
+    """Give quaternions (x, y, z, w) the sign that follows from how far joints 1 and 7 are turned."""
+    heading = posture[:, 0] - posture[:, 6] - 0.75 * math.pi
+    downward = np.stack((-np.sin(heading / 2), np.cos(heading / 2)), axis=1)
+    return quaternion * np.sign((quaternion[:, :2] * downward).sum(axis=1, keepdims=True))
+
+
 def test_registration_says_what_the_doorstep_needs():
     kwargs = gym.spec(TASK).kwargs
     assert kwargs["default_agent"] == "rsl_rl"
@@ -114,6 +122,7 @@ def test_observations_against_mujoco(env: FrankaReachEnv, panda_model: mujoco.Mj
     env.reset()
     position, quaternion = hand_poses(panda_model, posture)
     set_state(env, posture, velocity=0.25)
+    quaternion = same_side(quaternion, posture)
     set_command(env, position + [0.1, 0.0, -0.02], turned(quaternion, 0.3))
     observed = env.observation_manager.compute()["policy"].numpy()
     np.testing.assert_allclose(observed[:, :7], posture - CENTRE, atol=1e-5)
@@ -122,6 +131,24 @@ def test_observations_against_mujoco(env: FrankaReachEnv, panda_model: mujoco.Mj
     np.testing.assert_allclose(observed[:, 21:24], np.tile([0.1, 0.0, -0.02], (NUM_ENVS, 1)), atol=1e-4)
     np.testing.assert_allclose(observed[:, 24:27], np.tile([0.0, 0.0, 0.3], (NUM_ENVS, 1)), atol=1e-4)
     np.testing.assert_array_equal(observed[:, 27:], 0.0)
+
+    # The other sign of the quaternion asks for the same rotation the other way round.
+    set_command(env, position, -turned(quaternion, 0.3))
+    observed = env.observation_manager.compute()["policy"].numpy()
+    np.testing.assert_allclose(observed[:, 24:27], np.tile([0.0, 0.0, 0.3 - TURN], (NUM_ENVS, 1)), atol=1e-4)
+
+
+def test_the_turn_of_joint_7_is_observed_in_full(env: FrankaReachEnv, panda_model: mujoco.MjModel):
+    from_posture, to_posture = (np.tile(CENTRE, (NUM_ENVS, 1)) for _ in range(2))
+    from_posture[:, 6] = np.linspace(-2.8, 2.8, NUM_ENVS)
+    to_posture[:, 6] = -from_posture[:, 6]
+    position, quaternion = hand_poses(panda_model, to_posture)
+    set_state(env, from_posture)
+    set_command(env, position, same_side(quaternion, to_posture))
+    observed = env.observation_manager.compute()["policy"].numpy()
+    # The axis of joint 7 points down, a positive turn about it is a negative one about the vertical.
+    np.testing.assert_allclose(observed[:, 26], from_posture[:, 6] - to_posture[:, 6], atol=1e-3)
+    np.testing.assert_allclose(observed[:, 21:26], 0.0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +171,11 @@ def test_success_is_both_errors_below_their_thresholds(
     signs = np.where(np.arange(NUM_ENVS) % 2, 1.0, -1.0)[:, None]
     set_command(env, position + [0.0, shift, 0.0], signs * turned(quaternion, angle))
     command = env.command_manager.get_term("ee_pose")
-    assert (command.success("success") == success).all()
-    assert (command.success("success_strict") == strict).all()
+    command.record_outcome(torch.ones(NUM_ENVS, dtype=torch.bool))
+    assert (command.outcome["success"] == success).all()
+    assert (command.outcome["success_strict"] == strict).all()
+    np.testing.assert_allclose(command.outcome_value["position_error"], shift, atol=1e-5)
+    np.testing.assert_allclose(command.outcome_value["orientation_error"], abs(min(angle, TURN - angle)), atol=2e-3)
 
 
 def test_rewards_against_numpy(env: FrankaReachEnv, panda_model: mujoco.MjModel, posture: np.ndarray):
@@ -164,10 +194,9 @@ def test_rewards_against_numpy(env: FrankaReachEnv, panda_model: mujoco.MjModel,
     distance = np.linalg.norm(shift, axis=1)
     expected = {
         "position": -1.0 * distance,
-        "position_fine": 1.0 - np.tanh(distance / 0.1),
+        "position_fine": 2.0 - 2.0 * np.tanh(distance / 0.1),
         "orientation": np.full(NUM_ENVS, -0.3 * angle),
-        "orientation_fine": np.full(NUM_ENVS, 1.0 - np.tanh(angle / 0.2)),
-        "success": 2.0 * (distance < 0.05),
+        "orientation_fine": np.full(NUM_ENVS, 2.0 - 2.0 * np.tanh(angle / 0.2)),
         "action_rate": -1e-4 * ((actions[1] - actions[0]).numpy() ** 2).sum(axis=1),
         "joint_vel": np.full(NUM_ENVS, -1e-4 * 7 * 0.5**2),
     }

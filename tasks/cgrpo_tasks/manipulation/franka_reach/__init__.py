@@ -22,7 +22,7 @@ gym.register(
             "joint_pos": "rad",
             "joint_vel": "rad/s",
             "pose_command": "m (3), unit quaternion x y z w (4)",
-            "pose_error": "m (3), rad (3)",
+            "pose_error": "m (3), rotation vector rad (3)",
             "actions": "1",
         },
     },

@@ -14,7 +14,7 @@ import isaaclab.envs.mdp as mdp
 from isaaclab.envs.mdp import UniformPoseCommandCfg
 from isaaclab.envs.mdp.commands.pose_command import UniformPoseCommand
 from isaaclab.utils import configclass
-from isaaclab.utils.math import compute_pose_error, quat_from_euler_xyz, subtract_frame_transforms
+from isaaclab.utils.math import quat_conjugate, quat_from_euler_xyz, quat_mul, subtract_frame_transforms
 
 if TYPE_CHECKING:
     from isaaclab.envs import ManagerBasedRLEnv
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 class HandPoseCommand(UniformPoseCommand):
-    """Pose command in the robot's root frame that also judges how episodes end.
+    """Pose command for a hand that points down, which also judges how episodes end.
+
+    q and -q are one rotation. Commands and hand poses carry the sign that tells how far joint 7 is or has to be turned,
+    so that nearby postures have nearby descriptions and no description points beyond the joint's limit, where the
+    shorter way round ends.
 
     Its metrics are those of the end of the finished episodes, not running values: what is logged as
     ``Metrics/<term>/success`` is the share of the episodes ended in that step that ended at their goal.
@@ -38,6 +42,7 @@ class HandPoseCommand(UniformPoseCommand):
             env: Environment the command belongs to.
         """
         super().__init__(cfg, env)
+        self._heading_joints, _ = self.robot.find_joints(cfg.heading_joints, preserve_order=True)
         self.outcome = {
             name: torch.zeros(self.num_envs, dtype=torch.bool, device=self.device) for name in cfg.success_thresholds
         }
@@ -48,17 +53,6 @@ class HandPoseCommand(UniformPoseCommand):
             name: torch.zeros(self.num_envs, device=self.device) for name in (*self.outcome, *self.outcome_value)
         }
 
-    def success(self, name: str) -> torch.Tensor:
-        """Tell which envs are at their goal now.
-
-        Args:
-            name: Key of the configuration's ``success_thresholds``.
-
-        Returns:
-            Whether both errors are below their thresholds, shape ``[E]``.
-        """
-        return self._within(name, *self._compute_error())
-
     def record_outcome(self, finished: torch.Tensor) -> None:
         """Judge the current poses as the ends of episodes. Call before the robot is moved and a new goal is drawn.
 
@@ -68,33 +62,45 @@ class HandPoseCommand(UniformPoseCommand):
         position_error, orientation_error = self._compute_error()
         self._record(self.outcome_value, "position_error", position_error, finished)
         self._record(self.outcome_value, "orientation_error", orientation_error, finished)
-        for name in self.outcome:
-            self._record(self.outcome, name, self._within(name, position_error, orientation_error), finished)
+        for name, (position_threshold, orientation_threshold) in self.cfg.success_thresholds.items():
+            success = (position_error < position_threshold) & (orientation_error < orientation_threshold)
+            self._record(self.outcome, name, success, finished)
 
     def _record(self, buffers: dict[str, torch.Tensor], name: str, value: torch.Tensor, finished: torch.Tensor) -> None:
         """Write one quantity of the finished episodes to what is published and to what is logged."""
         torch.where(finished, value, buffers[name], out=buffers[name])
         torch.where(finished, value.float(), self.metrics[name], out=self.metrics[name])
 
-    def _within(self, name: str, position_error: torch.Tensor, orientation_error: torch.Tensor) -> torch.Tensor:
-        position_threshold, orientation_threshold = self.cfg.success_thresholds[name]
-        return (position_error < position_threshold) & (orientation_error < orientation_threshold)
+    def hand_pose(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the commanded body's position [m] `[E, 3]` and quaternion (x, y, z, w) `[E, 4]` in the root frame."""
+        data = self.robot.data
+        position, quaternion = subtract_frame_transforms(
+            data.root_pos_w.torch,
+            data.root_quat_w.torch,
+            data.body_pos_w.torch[:, self.body_idx],
+            data.body_quat_w.torch[:, self.body_idx],
+        )
+        base, wrist = data.joint_pos.torch[:, self._heading_joints].unbind(dim=-1)
+        return position, self._same_side(quaternion, base - wrist)
 
     def _resample_command(self, env_ids: torch.Tensor | slice) -> None:
-        """Draw new poses and write each rotation with the quaternion sign that keeps the command continuous.
-
-        q and -q are one rotation, so some heading must be the cut where the sign jumps. It is put opposite to the
-        heading at which joint 7 is centred: there that joint has to turn round as well, and everywhere else nearby
-        commands have nearby solutions.
-        """
+        """Draw new poses; their quaternions change sign opposite to the heading at which joint 7 is centred."""
         super()._resample_command(env_ids)
         command = self.pose_command_b[env_ids]
-        zeros = torch.zeros_like(command[:, 0])
-        centre = quat_from_euler_xyz(
-            zeros, zeros + math.pi, torch.atan2(command[:, 1], command[:, 0]) + self.cfg.centre_heading
-        )
-        opposite = (command[:, 3:] * centre).sum(dim=-1, keepdim=True) < 0.0
-        self.pose_command_b[env_ids, 3:] = torch.where(opposite, -command[:, 3:], command[:, 3:])
+        azimuth = torch.atan2(command[:, 1], command[:, 0])
+        self.pose_command_b[env_ids, 3:] = self._same_side(command[:, 3:], azimuth)
+
+    def _same_side(self, quaternion: torch.Tensor, heading: torch.Tensor) -> torch.Tensor:
+        """Choose the signs with which rotations are within half a turn of a downward hand's.
+
+        Args:
+            quaternion: Rotations (x, y, z, w), shape `[E, 4]`.
+            heading: Heading of the downward hand [rad] from that at joint zeros, beyond a full turn too, shape `[E]`.
+        """
+        down = torch.full_like(heading, math.pi)
+        reference = quat_from_euler_xyz(torch.zeros_like(heading), down, heading + self.cfg.zero_heading)
+        opposite = (quaternion * reference).sum(dim=-1, keepdim=True) < 0.0
+        return torch.where(opposite, -quaternion, quaternion)
 
     def _update_metrics(self) -> None:
         """Leave the metrics alone: they are written when an episode ends."""
@@ -109,49 +115,34 @@ class HandPoseCommandCfg(UniformPoseCommandCfg):
     success_thresholds: dict[str, tuple[float, float]] = {"success": (0.05, 0.2), "success_strict": (0.02, 0.1)}
     """Named criteria: position error [m] and orientation error [rad] an episode must end below."""
 
-    centre_heading: float = -0.75 * math.pi
-    """Heading [rad] of the downward hand at joint 7's centre, relative to the direction from the base to the goal."""
+    heading_joints: tuple[str, str] = ("panda_joint1", "panda_joint7")
+    """First and last joint of the arm: the heading of the downward hand follows their difference."""
+
+    zero_heading: float = -0.75 * math.pi
+    """Heading [rad] of the downward hand when both of these joints are at zero."""
 
 
 def pose_error(env: ManagerBasedRLEnv, command_name: str) -> torch.Tensor:
     """Return the commanded minus the current pose of the commanded body, in the robot's root frame.
 
-    The observation that Isaac Lab's Franka reach adds in its ``hold`` preset.
+    As in the ``hold`` preset of Isaac Lab's Franka reach, except that the rotation is the one joint 7 can make, up to
+    a full turn, and not the shorter one, which may lead beyond its limit.
 
     Args:
         env: Environment.
         command_name: Name of a :class:`HandPoseCommand`.
 
     Returns:
-        Position error [m] and axis-angle rotation error [rad], shape ``[E, 6]``.
+        Position error [m] and rotation vector [rad], shape ``[E, 6]``.
     """
     command: HandPoseCommand = env.command_manager.get_term(command_name)
-    data = command.robot.data
-    position, orientation = subtract_frame_transforms(
-        data.root_pos_w.torch,
-        data.root_quat_w.torch,
-        data.body_pos_w.torch[:, command.body_idx],
-        data.body_quat_w.torch[:, command.body_idx],
-    )
-    errors = compute_pose_error(
-        position, orientation, command.command[:, :3], command.command[:, 3:], rot_error_type="axis_angle"
-    )
-    return torch.cat(errors, dim=-1)
-
-
-def at_goal(env: ManagerBasedRLEnv, command_name: str, criterion: str) -> torch.Tensor:
-    """Reward being at the goal.
-
-    Args:
-        env: Environment.
-        command_name: Name of a :class:`HandPoseCommand`.
-        criterion: Key of its ``success_thresholds``.
-
-    Returns:
-        1 at the goal, 0 elsewhere, shape ``[E]``.
-    """
-    command: HandPoseCommand = env.command_manager.get_term(command_name)
-    return command.success(criterion).float()
+    position, quaternion = command.hand_pose()
+    rotation = quat_mul(command.command[:, 3:], quat_conjugate(quaternion))
+    sine = torch.linalg.norm(rotation[:, :3], dim=-1, keepdim=True)
+    angle = 2.0 * torch.atan2(sine, rotation[:, 3:])
+    # The axis is lost where the sine vanishes: at no rotation, and at a full turn, which no pair of postures needs.
+    vector = rotation[:, :3] * (angle / sine.clamp(min=1.0e-6))
+    return torch.cat((command.command[:, :3] - position, vector), dim=-1)
 
 
 def orientation_command_error_tanh(
