@@ -105,6 +105,11 @@ class HandPoseCommand(UniformPoseCommand):
     def _update_metrics(self) -> None:
         """Leave the metrics alone: they are written when an episode ends."""
 
+    def _update_command(self) -> None:
+        """Keep the goal in world coordinates up to date for markers, where they are shown."""
+        if self.cfg.debug_vis:
+            self._compute_error()
+
 
 @configclass
 class HandPoseCommandCfg(UniformPoseCommandCfg):
