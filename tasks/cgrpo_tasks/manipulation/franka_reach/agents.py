@@ -22,8 +22,8 @@ class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
     max_iterations = 600
     save_interval = 50
     experiment_name = "franka_reach_cgrpo"
-    group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.5)
-    algorithm = CGRPOCfg(gamma=0.95, num_learning_epochs=8, num_mini_batches=8, learning_rate=1.0e-3, schedule="adaptive")
+    group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.7)
+    algorithm = CGRPOCfg(gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive")
 
 
 @configclass
@@ -40,8 +40,8 @@ class FrankaReachCGRPOFullRunnerCfg(FrankaReachCGRPORunnerCfg):
         diversity_coef=0.01,
         reference_size=1,
         gamma=0.95,
-        num_learning_epochs=8,
-        num_mini_batches=8,
+        num_learning_epochs=5,
+        num_mini_batches=4,
         learning_rate=1.0e-3,
         schedule="adaptive",
     )
@@ -57,8 +57,8 @@ class FrankaReachCGRPOSimpleRunnerCfg(FrankaReachCGRPORunnerCfg):
         num_groups=2,
         estimator="state_cluster",
         gamma=0.95,
-        num_learning_epochs=8,
-        num_mini_batches=8,
+        num_learning_epochs=5,
+        num_mini_batches=4,
         learning_rate=1.0e-3,
         schedule="adaptive",
     )
@@ -76,7 +76,7 @@ class FrankaReachPPORunnerCfg(PPORunnerCfg):
         hidden_dims=[64, 64],
         activation="elu",
         obs_normalization=True,
-        distribution_cfg=SquashedGaussianCfg(init_std=math.exp(-0.5)),
+        distribution_cfg=SquashedGaussianCfg(init_std=math.exp(-0.7)),
     )
     critic = RslRlMLPModelCfg(hidden_dims=[64, 64], activation="elu", obs_normalization=True)
     algorithm = PPOAlgorithmCfg(
@@ -84,7 +84,7 @@ class FrankaReachPPORunnerCfg(PPORunnerCfg):
         use_clipped_value_loss=True,
         clip_param=0.2,
         entropy_coef=0.0,
-        num_learning_epochs=8,
+        num_learning_epochs=5,
         num_mini_batches=4,
         learning_rate=1.0e-3,
         schedule="adaptive",
