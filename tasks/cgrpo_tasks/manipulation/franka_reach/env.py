@@ -7,7 +7,7 @@ import torch
 
 from isaaclab.envs import ManagerBasedRLEnv
 
-from .mdp import HandPoseCommand
+from .hand_pose_command import HandPoseCommand
 
 
 class FrankaReachEnv(ManagerBasedRLEnv):
