@@ -35,12 +35,21 @@ def random_rollout(
     if terminations:
         rollout.terminated.copy_(torch.rand(rollout.rewards.shape, generator=generator) < ends)
         rollout.terminated &= ~rollout.time_outs
+    count_episode_steps(rollout)
     return rollout
+
+
+def count_episode_steps(rollout: GroupRollout) -> None:
+    """Fill in the ages of the episodes from where they end; all begin with the rollout."""
+    age = torch.zeros(rollout.num_envs, dtype=torch.long)
+    for t in range(rollout.num_steps):
+        rollout.episode_steps[t] = age
+        age = torch.where(rollout.dones[t], 0, age + 1)
 
 
 def permuted(rollout: GroupRollout, order: torch.Tensor) -> GroupRollout:
     """The same rollout with its environments in another order."""
     other = empty_rollout(*rollout.rewards.shape, rollout.states.shape[-1])
-    for name in ("states", "rewards", "terminated", "time_outs"):
+    for name in ("states", "rewards", "terminated", "time_outs", "episode_steps"):
         getattr(other, name).copy_(getattr(rollout, name)[:, order])
     return other

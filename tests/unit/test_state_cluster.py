@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from synthetic_rollouts import empty_rollout, permuted, random_rollout
 
 from cgrpo_lab.advantages import make_estimator
+from cgrpo_lab.advantages.group_means import GroupSums, consistent_means, leave_one_out_means
 from cgrpo_lab.advantages.returns import return_to_go
-from cgrpo_lab.advantages.state_cluster import ClusterSums, consistent_means, leave_one_out_means
 
 
 def make(num_states, seed=0, **options):
@@ -95,7 +95,7 @@ def test_consistent_mean_by_hand():
     # One cluster, one step with reward 1, gamma 1/2, then cut: b = 1 + b / 2, so b = 2.
     rollout = empty_rollout(1, 2, 1)
     rollout.rewards.fill_(1.0)
-    sums = ClusterSums.of(rollout, torch.zeros(2, 2, dtype=torch.long), 1, gamma=0.5)
+    sums = GroupSums.of(rollout, torch.zeros(2, 2, dtype=torch.long), 1, gamma=0.5)
     assert consistent_means(sums).tolist() == [2.0, 2.0]
 
 
@@ -105,7 +105,7 @@ def test_consistent_means_of_an_empty_cluster_and_of_noise():
     rollout = empty_rollout(1, 2, 1)
     rollout.rewards.copy_(torch.tensor([[1.0, 3.0]]))
     rollout.terminated[0, 1] = True
-    sums = ClusterSums.of(rollout, torch.tensor([[0, -1], [1, 0]]), 3, gamma=0.5)
+    sums = GroupSums.of(rollout, torch.tensor([[0, -1], [1, 0]]), 3, gamma=0.5)
     means = consistent_means(sums)
     torch.testing.assert_close(means, torch.tensor([7 / 3, 8 / 3, 8 / 3, 8 / 3], dtype=torch.float64))
 
@@ -115,7 +115,7 @@ def test_consistent_means_of_an_empty_cluster_and_of_noise():
 def test_consistent_means_agree_with_themselves(seed, ends, num_clusters):
     rollout = random_rollout(6, 20, 2, seed=seed, ends=ends)
     labels = torch.randint(-1, num_clusters, (7, 20), generator=torch.Generator().manual_seed(seed))
-    means = consistent_means(ClusterSums.of(rollout, labels, num_clusters, gamma=0.9))
+    means = consistent_means(GroupSums.of(rollout, labels, num_clusters, gamma=0.9))
     values = means[labels]  # noise, -1, reads the last entry: the mean over everything
     returns = return_to_go(
         rollout.rewards.double(),
@@ -148,7 +148,7 @@ def test_compares_with_the_same_room():
 def test_later_tails_are_continued_by_the_values_of_the_iteration_before():
     estimator = make(2, gamma=0.5, clustering_options={"reach": 10.0})
     estimator(two_room_rollout(10, 40))
-    values = estimator.cluster_values.clone()
+    values = estimator.group_values.clone()
     rollout = two_room_rollout(10, 40, seed=1)
     tail = values[estimator.clusterer.predict(rollout.states[-1])]
     result = estimator(rollout)

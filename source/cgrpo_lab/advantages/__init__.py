@@ -12,9 +12,14 @@ import torch
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
 from cgrpo_lab.advantages.least_squares import LeastSquares
 from cgrpo_lab.advantages.state_cluster import StateCluster
+from cgrpo_lab.advantages.time_step import TimeStep
 from cgrpo_lab.validation import require_choice, require_options
 
-ESTIMATORS: dict[str, type[AdvantageEstimator]] = {"state_cluster": StateCluster, "least_squares": LeastSquares}
+ESTIMATORS: dict[str, type[AdvantageEstimator]] = {
+    "state_cluster": StateCluster,
+    "least_squares": LeastSquares,
+    "time_step": TimeStep,
+}
 """Estimators by the name that configurations use."""
 
 
@@ -42,4 +47,12 @@ def make_estimator(
     return estimator(num_states=num_states, device=device, generator=generator, **options)
 
 
-__all__ = ["ESTIMATORS", "AdvantageEstimator", "GroupAdvantages", "LeastSquares", "StateCluster", "make_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "AdvantageEstimator",
+    "GroupAdvantages",
+    "LeastSquares",
+    "StateCluster",
+    "TimeStep",
+    "make_estimator",
+]

@@ -53,7 +53,7 @@ class AdvantageEstimator(nn.Module, ABC):
         """
         super().__init__()
         require_number("num_states", num_states, at_least=1, integer=True)
-        require_number("gamma", gamma, at_least=0.0, below=1.0)
+        require_number("gamma", gamma, at_least=0.0, at_most=1.0)
         self.num_states = num_states
         self.device = torch.device(device)
         self.generator = generator

@@ -84,6 +84,7 @@ class LeastSquares(AdvantageEstimator):
             ValueError: If an option is out of its bounds.
         """
         super().__init__(num_states=num_states, device=device, generator=generator, gamma=gamma)
+        require_number("gamma", gamma, at_least=0.0, below=1.0)
         require_number("lam", lam, at_least=0.0, at_most=1.0)
         require_number("fit_lam", fit_lam, at_least=0.0, at_most=1.0)
         require_number("decay", decay, at_least=0.0, at_most=1.0)
