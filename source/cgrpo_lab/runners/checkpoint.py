@@ -3,14 +3,28 @@
 
 """Checkpoint files: written whole or not at all, read without running code from them."""
 
+import contextlib
 import os
 import pickle
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    OverflowError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+"""What reading a damaged archive, or something else, ends with."""
 
 
 class CheckpointError(RuntimeError):
@@ -24,7 +38,7 @@ def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         CheckpointError: If a parameter is NaN or Inf, or the file cannot be written. An older file stays whole.
     """
     path = Path(path)
-    culprit = _first_nonfinite(content)
+    culprit = first_nonfinite(content)
     if culprit is not None:
         raise CheckpointError(f"{path.name} was not written: {culprit} holds NaN or Inf.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -33,14 +47,15 @@ def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
         os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
         # torch reports a full disk as a RuntimeError of its zip writer.
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise CheckpointError(
             f"{path} could not be written ({str(error).splitlines()[0]}); free some space or choose another --log_root."
         ) from error
 
 
 def read_checkpoint(path: str | Path, map_location: torch.device | str | None = None) -> dict[str, Any]:
-    """Load a checkpoint with ``weights_only=True``.
+    """Load a checkpoint with ``weights_only=True`` after a look at its checksums, which torch does not check.
 
     Raises:
         CheckpointError: If the file is missing, damaged or no checkpoint of rsl_rl's or our runners.
@@ -49,8 +64,11 @@ def read_checkpoint(path: str | Path, map_location: torch.device | str | None = 
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path}: there is no such file.")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile
         content = torch.load(path, map_location=map_location, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise CheckpointError(f"checkpoint {path}: is damaged or not a checkpoint; choose another file.") from error
     if not isinstance(content, dict) or "iter" not in content:
         raise CheckpointError(f"checkpoint {path}: was not written by a training run; choose a model_<iteration>.pt.")
@@ -82,11 +100,11 @@ def restore_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
 
 
-def _first_nonfinite(content: dict[str, Any], prefix: str = "") -> str | None:
+def first_nonfinite(content: dict[str, Any], prefix: str = "") -> str | None:
     """Name of the first parameter that is not finite; only ``*_state_dict`` entries are looked at."""
     for name, value in content.items():
         if isinstance(value, dict) and (prefix or name.endswith("_state_dict")):
-            found = _first_nonfinite(value, f"{prefix}{name}.")
+            found = first_nonfinite(value, f"{prefix}{name}.")
             if found is not None:
                 return found
         elif prefix and isinstance(value, torch.Tensor) and not torch.isfinite(value).all():
