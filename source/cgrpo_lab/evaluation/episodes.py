@@ -60,8 +60,8 @@ def evaluate(env: VecEnv, policy: Callable[[TensorDict], torch.Tensor], episodes
                 index = counted.nonzero().squeeze(1)
                 records.append((index.cpu(), {name: value[index].float().cpu() for name, value in values.items()}))
             finished += dones.long()
-            running_return *= 1.0 - dones.float()
-            running_length *= 1.0 - dones.float()
+            running_return.masked_fill_(dones.bool(), 0.0)
+            running_length.masked_fill_(dones.bool(), 0.0)
     order = torch.cat([index for index, _ in records]).argsort(stable=True)
     columns = {name: torch.cat([values[name] for _, values in records])[order].tolist() for name in records[0][1]}
     returns, lengths = columns.pop("return"), columns.pop("length")

@@ -4,6 +4,7 @@
 """The training loop: rsl_rl's on-policy runner with exact resume, finite checks and files a person can read."""
 
 import contextlib
+import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ from typing import Any, Protocol
 import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.runners import OnPolicyRunner
+from rsl_rl.utils.log_writer import LogWriter
 from tensordict import TensorDict
 
+from cgrpo_lab.algorithms.config import ConfigError
 from cgrpo_lab.runners.checkpoint import (
+    first_nonfinite,
     random_state,
     read_checkpoint,
     restore_random_state,
@@ -25,6 +29,8 @@ from cgrpo_lab.runners.curves import draw_curves
 from cgrpo_lab.runners.episode_statistics import EpisodeStatistics
 from cgrpo_lab.runners.finite_check import FiniteCheck
 from cgrpo_lab.runners.run_log import ProgressLine, ProgressTable
+
+logger = logging.getLogger(__name__)
 
 
 class NonFiniteError(RuntimeError):
@@ -70,7 +76,13 @@ class CGRPORunner(OnPolicyRunner):
             env_state: Saves the environment with each checkpoint; without it a resumed run starts new episodes.
             obs_names: Names of the entries of each observation group, for error messages.
             verbose: Print every metric instead of one line.
+
+        Raises:
+            ConfigError: If a setting cannot be used.
         """
+        for name in ("num_steps_per_env", "save_interval"):
+            if not isinstance(train_cfg[name], int) or train_cfg[name] < 1:
+                raise ConfigError(f"{name}={train_cfg[name]!r}: must be a whole number of at least 1.")
         super().__init__(env, train_cfg, log_dir, device)
         self.log_dir = Path(log_dir) if log_dir is not None else None
         self.env_state = env_state
@@ -105,10 +117,11 @@ class CGRPORunner(OnPolicyRunner):
             CheckpointError: If a checkpoint cannot be written.
         """
         obs = self._start(init_at_random_ep_len)
-        start, total = self.current_learning_iteration, self.current_learning_iteration + num_learning_iterations
+        total = self.current_learning_iteration + num_learning_iterations
         begin, earlier = time.monotonic(), self.wall_time
-        with self._stop_on_interrupt():
-            while self.current_learning_iteration < total and not self.interrupted:
+        self.interrupted = False
+        with self._close_log(), self._stop_on_interrupt():
+            for done in range(1, num_learning_iterations + 1):
                 tick = time.monotonic()
                 with torch.inference_mode():
                     obs = self._collect(obs)
@@ -118,10 +131,14 @@ class CGRPORunner(OnPolicyRunner):
                 self.current_learning_iteration += 1
                 self.total_steps += self.cfg["num_steps_per_env"] * self.env.num_envs
                 self.wall_time = earlier + now - begin
-                done = self.current_learning_iteration - start
                 eta = (now - begin) / done * (num_learning_iterations - done)
-                self._log(losses, tock - tick, now - tock, total, eta)
-                self._save_if_due(total)
+                # Asked once: an interrupt after this line ends the run, with its checkpoint, one iteration later.
+                is_last = done == num_learning_iterations or self.interrupted
+                self._log(losses, tock - tick, now - tock, total, eta, is_last)
+                if is_last or self.current_learning_iteration % self.cfg["save_interval"] == 0:
+                    self._save_checkpoint()
+                if is_last:
+                    break
 
     def _start(self, init_at_random_ep_len: bool) -> TensorDict:
         """Bring environment and log to the state the next iteration begins with; returns the observations."""
@@ -142,6 +159,7 @@ class CGRPORunner(OnPolicyRunner):
 
     def _collect(self, obs: TensorDict) -> TensorDict:
         """Act for ``num_steps_per_env`` steps; returns the observations after the last."""
+        self._finite.start(torch.cat(list(obs.values()), dim=-1))
         for _ in range(self.cfg["num_steps_per_env"]):
             actions = self.alg.act(obs)
             next_obs, rewards, dones, extras = self.env.step(actions.to(self.env.device))
@@ -158,11 +176,16 @@ class CGRPORunner(OnPolicyRunner):
             with torch.inference_mode():
                 self.alg.compute_returns(obs)
             return self.alg.update()
-        if self.cfg["algorithm"].get("on_nonfinite", "stop") == "stop":
-            raise NonFiniteError(
-                f"NaN or Inf in iteration {self.current_learning_iteration + 1}: {culprit}. The last checkpoint is "
-                "whole; agent.algorithm.on_nonfinite=skip goes on without such rollouts."
-            )
+        parameter = first_nonfinite(self.alg.save())
+        if culprit.startswith("action") and parameter is not None:
+            culprit += f", because {parameter} holds NaN or Inf"
+        message = f"NaN or Inf in iteration {self.current_learning_iteration + 1}: {culprit}."
+        # Only algorithms with this setting can leave a rollout out: PPO's normalisers have seen it already.
+        choice = self.cfg["algorithm"].get("on_nonfinite")
+        if choice != "skip":
+            remedy = " agent.algorithm.on_nonfinite=skip goes on without such rollouts." if choice == "stop" else ""
+            raise NonFiniteError(f"{message} The last checkpoint is whole.{remedy}")
+        logger.warning("%s The policies do not learn from this rollout.", message)
         self.alg.skip_update()
         return {"skipped_updates": 1.0}
 
@@ -181,9 +204,22 @@ class CGRPORunner(OnPolicyRunner):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
+    @contextlib.contextmanager
+    def _close_log(self) -> Iterator[None]:
+        """Close the writer of metrics, however the run ends."""
+        try:
+            yield
+        finally:
+            self.logger.stop_logging_writer()
+            # TensorBoard's writer, which rsl_rl leaves open, loses its latest events when the process ends.
+            if self.logger.writer is not None and not isinstance(self.logger.writer, LogWriter):
+                self.logger.writer.close()
+
     # -- Log and checkpoints -----------------------------------------------------------------------------------------
 
-    def _log(self, losses: dict[str, float], collect_s: float, learn_s: float, total: int, eta: float) -> None:
+    def _log(
+        self, losses: dict[str, float], collect_s: float, learn_s: float, total: int, eta: float, is_last: bool
+    ) -> None:
         """Write one iteration's metrics to TensorBoard, the table and the console."""
         episodes = self.statistics.collect()
         metrics = {f"Loss/{name}": value for name, value in losses.items() if name != "kl"}
@@ -204,7 +240,6 @@ class CGRPORunner(OnPolicyRunner):
         }
         self.last_metrics = {**metrics, "wall_time_s": self.wall_time}
         iteration = self.current_learning_iteration
-        is_last = iteration == total or self.interrupted
         if self.log_dir is not None:
             for name, value in metrics.items():
                 self.logger.writer.add_scalar(name, value, iteration)
@@ -216,13 +251,11 @@ class CGRPORunner(OnPolicyRunner):
         """Mean standard deviation of the deployed policy's actions."""
         return self.alg.get_policy().output_std.mean().item()
 
-    def _save_if_due(self, total: int) -> None:
-        """Write a checkpoint at every ``save_interval`` and at the end, the best one so far beside it."""
-        iteration = self.current_learning_iteration
-        last = iteration == total or self.interrupted
-        if self.log_dir is None or not (last or iteration % self.cfg["save_interval"] == 0):
+    def _save_checkpoint(self) -> None:
+        """Write a checkpoint, beside it the best one so far, and the curves."""
+        if self.log_dir is None:
             return
-        path = self.log_dir / f"model_{iteration}.pt"
+        path = self.log_dir / f"model_{self.current_learning_iteration}.pt"
         mean_return = self.last_metrics.get("Train/mean_reward", float("-inf"))
         is_best = mean_return > self.best_return
         self.best_return = max(self.best_return, mean_return)
@@ -230,8 +263,6 @@ class CGRPORunner(OnPolicyRunner):
         if is_best:
             self.save(str(self.log_dir / "model_best.pt"))
         draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
-        if last:
-            self.logger.stop_logging_writer()
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
         """Write a checkpoint that a run can go on from exactly.
@@ -280,7 +311,7 @@ class CGRPORunner(OnPolicyRunner):
         loaded = read_checkpoint(path, map_location or self.device)
         if self.alg.load(loaded, load_cfg, strict):
             self.current_learning_iteration = loaded["iter"]
-        infos = loaded["infos"] or {}
+        infos = loaded.get("infos") or {}
         if "total_steps" in infos:
             self.total_steps, self.wall_time = infos["total_steps"], infos["wall_time"]
             self.best_return = infos["best_return"]

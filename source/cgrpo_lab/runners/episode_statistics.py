@@ -25,7 +25,7 @@ class EpisodeStatistics:
         self._window: deque[dict[str, float]] = deque()
 
     def add_step(self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]) -> None:
-        """Record one step of all environments.
+        """Record one step of all environments; an episode whose return is not finite is not counted.
 
         Args:
             rewards: Rewards, shape [E].
@@ -36,15 +36,17 @@ class EpisodeStatistics:
         """
         self.running_return += rewards
         self.running_length += 1.0
-        finished = dones.to(torch.float32)
-        values = {"return": self.running_return, "length": self.running_length, "episodes": finished}
+        finished = dones.bool()
+        # One bad reward would otherwise stand in every later mean.
+        counted = finished & torch.isfinite(self.running_return)
+        values = {"return": self.running_return, "length": self.running_length, "episodes": counted}
         for group in ("outcome", "outcome_value"):
             values.update(extras.get(group, {}))
         for name, value in values.items():
-            total = (value.to(torch.float32) * finished).sum()
+            total = value.to(torch.float32).masked_fill(~counted, 0.0).sum()
             self._sums[name] = self._sums[name] + total if name in self._sums else total
-        self.running_return *= 1.0 - finished
-        self.running_length *= 1.0 - finished
+        self.running_return.masked_fill_(finished, 0.0)
+        self.running_length.masked_fill_(finished, 0.0)
         log = extras.get("log")
         # Isaac Lab keeps handing out the same dictionary until the next reset; count it once.
         if log is not None and log is not self._last_log:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 import torch
 
+NEVER = 2**31 - 1
+"""Step of an entry that was always finite."""
+
 
 class FiniteCheck:
-    """Remembers which entries of observations, actions and rewards were ever not finite."""
+    """Remembers when each entry of actions, observations and rewards was first not finite."""
 
     def __init__(
         self, num_envs: int, obs_dim: int, action_dim: int, device: torch.device | str, obs_names: Sequence[str]
     ) -> None:
-        """Allocate the flags.
+        """Allocate the memory.
 
         Args:
             num_envs: Number of environments E.
@@ -24,37 +27,48 @@ class FiniteCheck:
             obs_names: Name of every observation entry, length D.
         """
         self.obs_names = list(obs_names)
-        self._bad = {
-            "observation": torch.zeros(num_envs, obs_dim, dtype=torch.bool, device=device),
-            "action": torch.zeros(num_envs, action_dim, dtype=torch.bool, device=device),
-            "reward": torch.zeros(num_envs, 1, dtype=torch.bool, device=device),
+        # Within a step, observations follow from actions; a broken state shows in both observations and rewards, and
+        # the observation tells more. So the first in this order, at the earliest step, is the cause.
+        widths = {"action": action_dim, "observation": obs_dim, "reward": 1}
+        self._first = {
+            name: torch.full((num_envs, width), NEVER, dtype=torch.int32, device=device)
+            for name, width in widths.items()
         }
+        self._step = 0
+
+    def start(self, obs: torch.Tensor) -> None:
+        """Begin a rollout with observations [E, D]."""
+        for first in self._first.values():
+            first.fill_(NEVER)
+        self._step = 0
+        self._look("observation", obs)
 
     def add_step(self, obs: torch.Tensor, actions: torch.Tensor, rewards: torch.Tensor) -> None:
-        """Look at one step: [E, D], [E, A], [E]."""
-        for name, values in (("observation", obs), ("action", actions), ("reward", rewards.unsqueeze(1))):
-            self._bad[name] |= ~torch.isfinite(values)
+        """Look at one step: the actions [E, A], and the observations [E, D] and rewards [E] that followed."""
+        self._step += 1
+        self._look("action", actions)
+        self._look("observation", obs)
+        self._look("reward", rewards.unsqueeze(1))
+
+    def _look(self, name: str, values: torch.Tensor) -> None:
+        """Note the entries that are not finite for the first time."""
+        first = self._first[name]
+        first.masked_fill_(~torch.isfinite(values) & (first == NEVER), self._step)
 
     def report(self) -> str | None:
-        """Describe the first culprit of the rollout, or None where everything was finite; and start anew.
+        """Describe where it began, or None where everything was finite.
 
         Returns:
             For example ``observation joint_vel[3] of env 17 (2 of 128 envs are affected)``.
         """
-        found = torch.stack([flags.any() for flags in self._bad.values()])
-        if not found.any():
+        earliest = torch.stack([first.min() for first in self._first.values()]).tolist()
+        step = min(earliest)
+        if step == NEVER:
             return None
-        # Actions follow from observations and rewards from both, so the first in this order is the cause.
-        name = next(name for name, is_bad in zip(self._bad, found.tolist(), strict=True) if is_bad)
-        flags = self._bad[name]
-        env, entry = flags.nonzero()[0].tolist()
-        affected = int(flags.any(dim=1).sum())
-        label = {
-            "observation": f"observation {self.obs_names[entry]}" if name == "observation" else "",
-            "action": f"action {entry}",
-            "reward": "reward",
-        }[name]
-        message = f"{label} of env {env} ({affected} of {flags.shape[0]} envs are affected)"
-        for each in self._bad.values():
-            each.zero_()
-        return message
+        name = list(self._first)[earliest.index(step)]
+        first = self._first[name]
+        env, entry = (first == step).nonzero()[0].tolist()
+        affected = int((first != NEVER).any(dim=1).sum())
+        terms = {"action": [str(i) for i in range(first.shape[1])], "observation": self.obs_names, "reward": [""]}
+        culprit = f"{name} {terms[name][entry]}".strip()
+        return f"{culprit} of env {env} ({affected} of {len(first)} envs are affected)"

@@ -28,7 +28,9 @@ class ProgressTable:
         if path.is_file():
             with path.open(newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
-                self.rows = [row for row in reader if int(row["iteration"]) <= resume_at]
+                # A killed process may leave its last line unfinished: cells are missing there.
+                whole = (row for row in reader if None not in row.values())
+                self.rows = [row for row in whole if int(row["iteration"]) <= resume_at]
                 self.columns = list(reader.fieldnames or self.columns)
             self._rewrite()
 
