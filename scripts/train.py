@@ -3,8 +3,8 @@
 
 """See ``--help``; the work is done in ``cgrpo_app.train``."""
 
-from cgrpo_app.train import main
 from cgrpo_app.errors import run_command
+from cgrpo_app.train import main
 
 if __name__ == "__main__":
     run_command(main)

@@ -28,10 +28,18 @@ def check_agent(agent_cfg: Any, num_envs: int) -> None:
         ConfigError: If an algorithm setting cannot be used.
     """
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
-        _require(f"agent.{name}", vars(agent_cfg)[name], _is_count(vars(agent_cfg)[name]),
-                 "must be a whole number of at least 1")
-    _require("agent.seed", agent_cfg.seed, isinstance(agent_cfg.seed, int) and agent_cfg.seed >= 0,
-             "must be a whole number of at least 0")
+        _require(
+            f"agent.{name}",
+            vars(agent_cfg)[name],
+            _is_count(vars(agent_cfg)[name]),
+            "must be a whole number of at least 1",
+        )
+    _require(
+        "agent.seed",
+        agent_cfg.seed,
+        isinstance(agent_cfg.seed, int) and agent_cfg.seed >= 0,
+        "must be a whole number of at least 0",
+    )
     _require("num_envs", num_envs, _is_count(num_envs), "must be a whole number of at least 1")
     if isinstance(agent_cfg.algorithm, CGRPOCfg):
         _check_cgrpo(agent_cfg, num_envs)
@@ -46,7 +54,11 @@ def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
     GroupPolicyCfg.from_dict(dict(vars(agent_cfg.group_policy)))
     try:
         make_estimator(
-            algorithm.estimator, num_states=1, device="cpu", generator=torch.Generator(), gamma=algorithm.gamma,
+            algorithm.estimator,
+            num_states=1,
+            device="cpu",
+            generator=torch.Generator(),
+            gamma=algorithm.gamma,
             **algorithm.estimator_options,
         )
     except (ValueError, TypeError) as error:
@@ -57,15 +69,27 @@ def _check_ppo(algorithm: Any) -> None:
     """The settings of rsl_rl's PPO that would fail late or silently."""
     for name in POSITIVE_NUMBERS:
         value = vars(algorithm)[name]
-        _require(f"agent.algorithm.{name}", value,
-                 isinstance(value, (int, float)) and math.isfinite(value) and value > 0.0, "must be a positive number")
+        _require(
+            f"agent.algorithm.{name}",
+            value,
+            isinstance(value, (int, float)) and math.isfinite(value) and value > 0.0,
+            "must be a positive number",
+        )
     for name in POSITIVE_INTEGERS:
-        _require(f"agent.algorithm.{name}", vars(algorithm)[name], _is_count(vars(algorithm)[name]),
-                 "must be a whole number of at least 1")
+        _require(
+            f"agent.algorithm.{name}",
+            vars(algorithm)[name],
+            _is_count(vars(algorithm)[name]),
+            "must be a whole number of at least 1",
+        )
     for name in ("gamma", "lam"):
         value = vars(algorithm)[name]
-        _require(f"agent.algorithm.{name}", value, isinstance(value, (int, float)) and 0.0 <= value <= 1.0,
-                 "must lie in [0, 1]")
+        _require(
+            f"agent.algorithm.{name}",
+            value,
+            isinstance(value, (int, float)) and 0.0 <= value <= 1.0,
+            "must lie in [0, 1]",
+        )
 
 
 def _is_count(value: object) -> bool:

@@ -30,15 +30,19 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser(description: str) -> Parser:
     """Parser whose help keeps the line breaks of its description."""
-    return Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter,
-                  epilog="Presets and overrides follow as NAME=VALUE: physics=newton_mjwarp, env.episode_length_s=6, "
-                         "agent.algorithm.clip_param=0.1")
+    return Parser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Presets and overrides follow as NAME=VALUE: physics=newton_mjwarp, env.episode_length_s=6, "
+        "agent.algorithm.clip_param=0.1",
+    )
 
 
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that choose task, agent, size and device."""
     parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
-    parser.add_argument("--agent", default="cgrpo", help=f"One of {', '.join(AGENTS)} (default cgrpo), or the name of an entry point.")
+    names = ", ".join(AGENTS)
+    parser.add_argument("--agent", default="cgrpo", help=f"{names}, or the name of an entry point; cgrpo by default.")
     parser.add_argument("--num_envs", type=int, help="Number of environments; each task has a default per device.")
     parser.add_argument("--seed", type=int, help="Seed of environment and agent.")
     parser.add_argument("--device", help="cpu, cuda or cuda:N, for simulator and agent alike; a GPU if there is one.")
@@ -51,7 +55,9 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
 def add_checkpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments that choose a checkpoint."""
     parser.add_argument("--checkpoint", help="File, run folder, latest or best.")
-    parser.add_argument("--load_run", help="Name of a run folder of this task and agent, with --checkpoint a file in it.")
+    parser.add_argument(
+        "--load_run", help="Name of a run folder of this task and agent; --checkpoint is then a file in it."
+    )
 
 
 def add_video_arguments(parser: argparse.ArgumentParser) -> None:

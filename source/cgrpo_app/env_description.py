@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import torch
+
 from isaaclab.envs import ManagerBasedRLEnv
 from isaaclab.envs.mdp.actions.joint_actions import JointAction
 

@@ -8,18 +8,18 @@ drive targets, warm starts of the solver and more, spread over managers, terms, 
 them can be asked for its state, so this module walks the objects and takes every array and every number it meets.
 """
 
-import logging
+import contextlib
 from collections.abc import Iterator
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 import torch
 import warp as wp
+
 from isaaclab.utils.string import string_to_callable
 
 from cgrpo_app.errors import UserError
-
-logger = logging.getLogger(__name__)
 
 OWNERS = ("isaaclab", "cgrpo_tasks", "newton", "mujoco_warp")
 """Top-level packages whose objects are entered; anything else is either an array, a number or not state."""
@@ -50,7 +50,7 @@ class IsaacLabEnvState:
         """Copies of all arrays, and all numbers, by path; and the current observations."""
         arrays: dict[str, torch.Tensor] = {}
         numbers: dict[str, float | int | bool] = {}
-        for path, owner, key, value in self._slots():
+        for path, _, _, value in self._slots():
             if isinstance(value, NUMBERS):
                 numbers[path] = value
             else:
@@ -125,15 +125,31 @@ def _children(owner: Any) -> list[tuple[Any, Any]]:
             merged.update(vars(base))
         items = merged.items()
     else:
-        names = [name for base in type(owner).__mro__ for name in vars(base).get("__slots__", ())]
-        own = owner.__dict__ if "__dict__" in dir(owner) else {}
-        items = [*own.items(), *((n, getattr(owner, n)) for n in names if n not in own and hasattr(owner, n))]
+        items = {**_slot_values(owner), **_attributes(owner)}.items()
     return [(key, value) for key, value in items if key not in SKIPPED and not key.startswith("__")]
 
 
+def _attributes(owner: Any) -> dict[str, Any]:
+    """Instance attributes; objects of slots and of C have no dictionary."""
+    try:
+        return vars(owner)
+    except TypeError:
+        return {}
+
+
+def _slot_values(owner: Any) -> dict[str, Any]:
+    """Attributes kept in slots that have been set."""
+    values: dict[str, Any] = {}
+    for base in type(owner).__mro__:
+        for name in vars(base).get("__slots__", ()):
+            with contextlib.suppress(AttributeError, KeyError):
+                values[name] = vars(base)[name].__get__(owner)
+    return values
+
+
 def _package(value: Any) -> str:
-    """Project an object's class belongs to; the parts of Isaac Lab count as one. Classes and functions are not entered."""
-    if isinstance(value, type) or callable(value) and not hasattr(value, "__dict__"):
+    """Project an object's class belongs to, the parts of Isaac Lab being one; none for classes and functions."""
+    if isinstance(value, (type, FunctionType, MethodType, BuiltinFunctionType)):
         return ""
     package = type(value).__module__.split(".")[0]
     return "isaaclab" if package.startswith("isaaclab") else package

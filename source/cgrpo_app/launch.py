@@ -95,6 +95,7 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
         UserError: If task, agent, preset, override or device cannot be used.
     """
     from isaaclab_rl.rsl_rl import handle_deprecated_rsl_rl_cfg
+
     from isaaclab_tasks.utils import resolve_task_config
 
     task = check_task(args.task)
@@ -169,6 +170,7 @@ def open_env(
     """
     from isaaclab.app import launch_simulation
     from isaaclab.utils.seed import configure_seed
+
     from isaaclab_rl.rsl_rl import RslRlVecEnvWrapper
 
     from cgrpo_tasks.assets.cache import AssetCacheError
@@ -213,7 +215,8 @@ def quiet(verbose: bool) -> Iterator[None]:
 def _override_trouble(error: BaseException) -> str:
     """First line of Isaac Lab's message about an override, and the presets it lists below, if it does."""
     lines = str(error.args[0] if error.args else error).strip().splitlines() or [type(error).__name__]
-    presets = [line.strip() for line in lines[1:] if line.startswith("  ") and not line.lstrip().startswith(("->", "..."))]
+    below = [line.strip() for line in lines[1:] if line.startswith("  ")]
+    presets = [line for line in below if not line.startswith(("->", "..."))]
     return lines[0] + (f"; available: {', '.join(presets)}" if presets else "")
 
 

@@ -20,11 +20,11 @@ def main(argv: Sequence[str]) -> None:
     parser = command_line.make_parser("List the tasks of CGRPO Lab.")
     parser.add_argument("--all", action="store_true", help="Also list Isaac Lab's own tasks.")
     args, _ = command_line.parse(parser, argv)
-    ours = registered_tasks()
+    names = registered_tasks()
     if args.all:
         import isaaclab_tasks  # noqa: F401  registers them
 
-    names = ours if not args.all else sorted(name for name, spec in gym.registry.items() if "env_cfg_entry_point" in spec.kwargs)
+        names = sorted(name for name, spec in gym.registry.items() if "env_cfg_entry_point" in spec.kwargs)
     width = max(len(name) for name in names)
     for name in names:
         kwargs = gym.spec(name).kwargs

@@ -22,8 +22,12 @@ MISMATCHES = (ValueError, RuntimeError, KeyError)
 def find(args: argparse.Namespace, launch: Launch) -> Path:
     """Checkpoint that the options name; the latest if they name none."""
     return run_folder.find_checkpoint(
-        args.checkpoint, args.load_run, log_root=args.log_root, experiment=launch.agent_cfg.experiment_name,
-        task=launch.task, entry_point=launch.entry_point,
+        args.checkpoint,
+        args.load_run,
+        log_root=args.log_root,
+        experiment=launch.agent_cfg.experiment_name,
+        task=launch.task,
+        entry_point=launch.entry_point,
     )
 
 
@@ -46,9 +50,8 @@ def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
     # Playing needs no learning batches, so their number must not limit how few environments may be played.
     cfg["algorithm"]["num_mini_batches"] = 1
     if env.num_envs % cfg["algorithm"].get("num_policies", 1):
-        raise UserError(
-            f"--num_envs {env.num_envs}: the checkpoint has {cfg['algorithm']['num_policies']} policies; use a multiple."
-        )
+        policies = cfg["algorithm"]["num_policies"]
+        raise UserError(f"--num_envs {env.num_envs}: the checkpoint has {policies} policies; use a multiple.")
     runner = CGRPORunner(env, cfg, None, launch.device)
     try:
         runner.load(str(checkpoint), load_cfg={"actor": True, "critic": True, "optimizer": False, "iteration": True})

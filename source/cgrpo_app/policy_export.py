@@ -29,7 +29,8 @@ def export_policy(runner: Any, launch: Launch, folder: Path) -> tuple[dict[str, 
 
     policy = runner.alg.get_policy()
     metadata = describe_env(runner.env.unwrapped, launch.task, policy.obs_groups)
-    metadata |= {"agent": launch.entry_point, "iteration": runner.current_learning_iteration, "seed": launch.agent_cfg.seed}
+    metadata["agent"], metadata["seed"] = launch.entry_point, launch.agent_cfg.seed
+    metadata["iteration"] = runner.current_learning_iteration
     files = {"onnx": folder / "policy.onnx", "torchscript": folder / "policy.pt"}
     try:
         export_onnx(policy.as_onnx(verbose=False), files["onnx"], metadata)

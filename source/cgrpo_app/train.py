@@ -49,8 +49,11 @@ def main(argv: Sequence[str]) -> None:
         folder = checkpoint.parent
     else:
         folder = run_folder.create_run_folder(
-            args.log_root, launch.agent_cfg.experiment_name, launch.agent_cfg.run_name,
-            task=launch.task, entry_point=launch.entry_point,
+            args.log_root,
+            launch.agent_cfg.experiment_name,
+            launch.agent_cfg.run_name,
+            task=launch.task,
+            entry_point=launch.entry_point,
         )
     _print_header(launch, folder)
     _train(args, overrides, launch, folder, checkpoint)
@@ -61,11 +64,13 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser = command_line.make_parser("Train a policy in an Isaac Lab environment without a critic network.")
     command_line.add_task_arguments(parser)
     parser.add_argument("--max_iterations", type=int, help="Iterations of the whole run, resumed part included.")
-    parser.add_argument("--resume", action="store_true", help="Go on with a run in its folder: the latest, or --load_run.")
+    parser.add_argument("--resume", action="store_true", help="Go on in a run's folder: the latest, or --load_run.")
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
     parser.add_argument("--run_name", help="Suffix of the run's folder.")
-    parser.add_argument("--logger", choices=("tensorboard", "wandb", "neptune"), help="Where metrics go beside the table.")
+    parser.add_argument(
+        "--logger", choices=("tensorboard", "wandb", "neptune"), help="Where metrics go beside the table."
+    )
     command_line.add_video_arguments(parser)
     return command_line.parse(parser, argv)
 
@@ -102,22 +107,28 @@ def _print_header(launch: Launch, folder: Path) -> None:
 def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkpoint: Path | None) -> None:
     """Create environment and runner, train, evaluate, export, report."""
     from isaaclab.utils import to_dict
+
     from isaaclab_rl.entrypoints.common import dump_train_configs
 
     from cgrpo_app.env_description import observation_names
     from cgrpo_app.env_state import IsaacLabEnvState
     from cgrpo_lab.runners import CGRPORunner
 
-    wrappers = [video_wrapper(folder / "videos" / "train", args.video_length, args.video_interval)] if args.video else []
+    videos = folder / "videos" / "train"
+    wrappers = [video_wrapper(videos, args.video_length, args.video_interval)] if args.video else []
     print("preparing the simulation (its first start compiles kernels and takes a minute longer) ...", flush=True)
     with open_env(launch, args, wrappers=wrappers) as env:
         if checkpoint is None or not args.resume:
             dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
             run_folder.write_json(folder / LAUNCH_FILE, _launch_record(args, overrides, launch))
         runner = CGRPORunner(
-            env, to_dict(launch.agent_cfg), str(folder), launch.device,
+            env,
+            to_dict(launch.agent_cfg),
+            str(folder),
+            launch.device,
             env_state=IsaacLabEnvState(env) if launch.device == "cpu" else None,
-            obs_names=observation_names(env.unwrapped), verbose=args.verbose,
+            obs_names=observation_names(env.unwrapped),
+            verbose=args.verbose,
         )
         if checkpoint is not None:
             try:
@@ -178,15 +189,21 @@ def _finish(args: Any, launch: Launch, folder: Path, runner: Any) -> None:
     run_folder.write_json(folder / "report.json", report)
     last = folder / f"model_{runner.current_learning_iteration}.pt"
     if runner.interrupted:
-        print(f"interrupted after iteration {runner.current_learning_iteration}; go on with: "
-              f"scripts/train.py --task {launch.task} --agent {args.agent} --resume --load_run {folder.name}")
-    print(f"trained {runner.total_steps:,} env steps in {runner.wall_time:.0f} s; deterministic policy over "
-          f"{summary['episodes']} episodes: return {summary['return']['mean']:.2f}" + _success_text(summary))
+        print(
+            f"interrupted after iteration {runner.current_learning_iteration}; go on with: "
+            f"scripts/train.py --task {launch.task} --agent {args.agent} --resume --load_run {folder.name}"
+        )
+    print(
+        f"trained {runner.total_steps:,} env steps in {runner.wall_time:.0f} s; deterministic policy over "
+        f"{summary['episodes']} episodes: return {summary['return']['mean']:.2f}" + _success_text(summary)
+    )
     print(f"checkpoint: {last}\ncurves:     {folder / 'curves.png'}")
     print(f"ONNX:       {files['onnx']} (largest difference from torch {parity:.1e})")
     for script in ("evaluate", "play", "export"):
-        print(f"next:       ./isaaclab.sh -p scripts/{script}.py --task {launch.task} --agent {args.agent} "
-              f"--load_run {folder.name}" + (" --episodes 512" if script == "evaluate" else ""))
+        print(
+            f"next:       ./isaaclab.sh -p scripts/{script}.py --task {launch.task} --agent {args.agent} "
+            f"--load_run {folder.name}" + (" --episodes 512" if script == "evaluate" else "")
+        )
 
 
 def _success_text(summary: dict[str, Any]) -> str:

@@ -34,8 +34,8 @@ def prepare_rendering() -> None:
     os.environ.setdefault("PYOPENGL_PLATFORM", backend)
     if backend == "osmesa" and ctypes.util.find_library("OSMesa") is None:
         raise UserError(
-            "--video: the library OSMesa is missing; install it (Debian and Ubuntu: apt-get install libosmesa6), or set "
-            "MUJOCO_GL=egl where there is a GPU."
+            "--video: the library OSMesa is missing; install it (Debian and Ubuntu: apt-get install libosmesa6), or "
+            "set MUJOCO_GL=egl where there is a GPU."
         )
 
 
@@ -117,7 +117,8 @@ class VideoRecorder(gym.Wrapper):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"{self.folder}: cannot be written ({error.strerror}); choose another --log_root.") from error
+            trouble = f"{self.folder}: cannot be written ({error.strerror})"
+            raise UserError(f"{trouble}; choose another --log_root.") from error
         self._part = self.folder / f"clip_{len(self.clips):04d}.part.mp4"
         rate = round(1.0 / self.env.unwrapped.step_dt)
         self._writer = imageio.get_writer(self._part, fps=rate, macro_block_size=16, quality=7)

@@ -4,9 +4,10 @@
 """Base configurations of the agents that every task registers."""
 
 import torch
-from isaaclab_rl.rsl_rl import RslRlBaseRunnerCfg, RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from isaaclab.utils import configclass
+
+from isaaclab_rl.rsl_rl import RslRlBaseRunnerCfg, RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
 

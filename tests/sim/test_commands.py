@@ -23,7 +23,12 @@ def command(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProc
     """Run a script in an empty folder."""
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--task", TASK, "--device", "cpu", *arguments],
-        cwd=cwd, env=environment(), capture_output=True, text=True, timeout=300, check=False,
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -43,8 +48,18 @@ def trained(tmp_path_factory) -> Path:
     """A working folder with one run of 6 iterations, checkpoints after 3 and 6."""
     folder = tmp_path_factory.mktemp("trained")
     result = command(
-        "train", "--headless", "--num_envs", "16", "--max_iterations", "6", "--seed", "3", "--run_name", "whole",
-        "agent.save_interval=3", cwd=folder,
+        "train",
+        "--headless",
+        "--num_envs",
+        "16",
+        "--max_iterations",
+        "6",
+        "--seed",
+        "3",
+        "--run_name",
+        "whole",
+        "agent.save_interval=3",
+        cwd=folder,
     )
     assert result.returncode == 0, result.stderr
     (folder / "stdout.txt").write_text(result.stdout)
@@ -57,8 +72,19 @@ class TestTrain:
     def test_run_leaves_everything(self, trained):
         """Every file of the documented list is there, whole and readable."""
         (run,) = runs(trained)
-        for name in ("model_3.pt", "model_6.pt", "model_best.pt", "curves.png", "report.json", "run.json", "launch.json",
-                     "params/env.yaml", "params/agent.yaml", "exported/policy.onnx", "exported/policy.pt"):
+        for name in (
+            "model_3.pt",
+            "model_6.pt",
+            "model_best.pt",
+            "curves.png",
+            "report.json",
+            "run.json",
+            "launch.json",
+            "params/env.yaml",
+            "params/agent.yaml",
+            "exported/policy.onnx",
+            "exported/policy.pt",
+        ):
             assert (run / name).stat().st_size > 0, name
         assert list(run.glob("events.out.tfevents.*"))
         assert not list(run.rglob("*.tmp")) and not list(run.rglob("*.onnx.data"))
@@ -94,9 +120,23 @@ class TestTrain:
     def test_interrupt_ends_cleanly(self, tmp_path):
         """Ctrl-C in the middle ends the run with checkpoint, report and ONNX file, and exit code 0."""
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / "train.py"), "--task", TASK, "--device", "cpu", "--num_envs", "16",
-             "--max_iterations", "100000"],
-            cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [
+                sys.executable,
+                str(ROOT / "scripts" / "train.py"),
+                "--task",
+                TASK,
+                "--device",
+                "cpu",
+                "--num_envs",
+                "16",
+                "--max_iterations",
+                "100000",
+            ],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         deadline = time.monotonic() + 200
         while not list(tmp_path.glob("logs/rsl_rl/*/*/progress.csv")) and time.monotonic() < deadline:
@@ -111,8 +151,9 @@ class TestTrain:
 
     def test_nan_is_named_and_not_saved(self, tmp_path):
         """A reward weight of NaN stops the run with one line; the run's folder holds no checkpoint."""
-        result = command("train", "--num_envs", "8", "--max_iterations", "3", "env.rewards.position.weight=1e39",
-                         cwd=tmp_path)
+        result = command(
+            "train", "--num_envs", "8", "--max_iterations", "3", "env.rewards.position.weight=1e39", cwd=tmp_path
+        )
         assert result.returncode == 2
         assert "error: NaN or Inf in iteration 1: reward" in result.stderr and "Traceback" not in result.stderr
         assert not list(tmp_path.glob("logs/rsl_rl/*/*/model_*.pt"))

@@ -10,7 +10,6 @@ from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
-
 from cgrpo_tasks.agents import CGRPORunnerCfg, PPOAlgorithmCfg, PPORunnerCfg, SquashedGaussianCfg
 
 
@@ -23,7 +22,9 @@ class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
     save_interval = 50
     experiment_name = "franka_reach_cgrpo"
     group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.7)
-    algorithm = CGRPOCfg(gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive")
+    algorithm = CGRPOCfg(
+        gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
+    )
 
 
 @configclass

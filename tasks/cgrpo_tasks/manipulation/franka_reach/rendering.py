@@ -7,6 +7,7 @@ import math
 
 import mujoco
 import numpy as np
+
 from isaaclab.envs import ManagerBasedRLEnv
 
 from cgrpo_tasks.assets.panda import panda_mjcf_path
@@ -74,19 +75,35 @@ def _build(count: int, width: int, height: int) -> mujoco.MjSpec:
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
     spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.3] * 3
-    spec.add_texture(name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-                     rgb1=[0.93, 0.95, 0.98], rgb2=[0.70, 0.76, 0.84], width=256, height=256)
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.93, 0.95, 0.98],
+        rgb2=[0.70, 0.76, 0.84],
+        width=256,
+        height=256,
+    )
     world = spec.worldbody
-    world.add_light(type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0, 0, 4], dir=[-0.35, 0.3, -1.0],
-                    diffuse=[0.6] * 3, castshadow=True)
+    world.add_light(
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        pos=[0, 0, 4],
+        dir=[-0.35, 0.3, -1.0],
+        diffuse=[0.6] * 3,
+        castshadow=True,
+    )
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], pos=[0, 0, -0.1], rgba=[0.86, 0.88, 0.9, 1])
     for i, origin in enumerate(_origins(count)):
         arm = mujoco.MjSpec.from_file(str(panda_mjcf_path()))
         # The source reserves user data for actuators that are gone; MuJoCo warns where the two specs differ.
         arm.nuser_actuator = spec.nuser_actuator
         spec.attach(arm, prefix=f"env{i}/", frame=world.add_frame(pos=origin))
-        world.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=TABLE_HALF_SIZE, rgba=[0.55, 0.45, 0.36, 1],
-                       pos=origin + [0.5, 0.0, -TABLE_HALF_SIZE[2]])
+        world.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=TABLE_HALF_SIZE,
+            rgba=[0.55, 0.45, 0.36, 1],
+            pos=origin + [0.5, 0.0, -TABLE_HALF_SIZE[2]],
+        )
         _add_goal(world.add_body(name=f"goal{i}", mocap=True))
     return spec
 
@@ -95,5 +112,9 @@ def _add_goal(goal: mujoco.MjsBody) -> None:
     """Ball and three axes (red x, green y, blue z) at the commanded pose of the hand."""
     goal.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[0.022, 0, 0], rgba=[0.95, 0.55, 0.1, 0.9])
     for axis in np.eye(3):
-        goal.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, size=[0.006, 0, 0], fromto=[0, 0, 0, *(0.1 * axis)],
-                      rgba=[*(0.15 + 0.75 * axis), 1.0])
+        goal.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            size=[0.006, 0, 0],
+            fromto=[0, 0, 0, *(0.1 * axis)],
+            rgba=[*(0.15 + 0.75 * axis), 1.0],
+        )
