@@ -44,13 +44,14 @@ def describe_env(env: ManagerBasedRLEnv, task: str, obs_groups: list[str]) -> di
         "version": cgrpo_lab.__version__,
         "task": task,
         "control_rate_hz": 1.0 / env.step_dt,
-        "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs.get("observation_units", {})),
+        "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs),
         "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
     }
 
 
-def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], units: dict[str, str]) -> list[dict[str, Any]]:
-    """Size, scale, clip and unit of each term."""
+def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], registered: dict[str, Any]) -> list[dict[str, Any]]:
+    """Size, scale, clip, unit and meaning of each term; the last two as the task registers them."""
+    units, notes = registered.get("observation_units", {}), registered.get("observation_notes", {})
     manager = env.observation_manager
     terms = []
     for group in groups:
@@ -65,6 +66,7 @@ def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], units: dict[st
                     "scale": _plain(cfg.scale) if cfg.scale is not None else 1.0,
                     "clip": _plain(cfg.clip),
                     "unit": units.get(name, "unspecified"),
+                    "note": notes.get(name, ""),
                 }
             )
     return terms

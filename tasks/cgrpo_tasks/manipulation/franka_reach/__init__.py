@@ -25,5 +25,11 @@ gym.register(
             "pose_error": "m (3), rotation vector rad (3)",
             "actions": "1",
         },
+        "observation_notes": {
+            "joint_pos": "measured minus the posture of a zero action (the action term's offset)",
+            "pose_command": "base frame; sign of the quaternion as docs/tasks/franka_reach.md says",
+            "pose_error": "commanded minus current, base frame, rotation vector of the signed quaternions",
+            "actions": "the policy's previous output",
+        },
     },
 )
