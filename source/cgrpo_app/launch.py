@@ -178,6 +178,10 @@ def open_env(
 
     if not args.verbose:
         _quiet_libraries()
+    if launch.device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        # Policies are small: threads that wait for one another cost more than they bring (ten times the learning time
+        # on a busy machine), and the physics has the cores. It also makes results independent of their number.
+        torch.set_num_threads(1)
     failure: BaseException | None = None
     launcher_args = {"device": launch.device, "headless": visualizer is None, "verbose": args.verbose}
     if visualizer is not None:
