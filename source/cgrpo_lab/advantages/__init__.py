@@ -10,15 +10,19 @@ from typing import Any
 import torch
 
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
+from cgrpo_lab.advantages.episode import Episode
 from cgrpo_lab.advantages.least_squares import LeastSquares
 from cgrpo_lab.advantages.state_cluster import StateCluster
 from cgrpo_lab.advantages.time_step import TimeStep
+from cgrpo_lab.advantages.value_centred import ValueCentred
 from cgrpo_lab.validation import require_choice, require_options
 
 ESTIMATORS: dict[str, type[AdvantageEstimator]] = {
     "state_cluster": StateCluster,
     "least_squares": LeastSquares,
     "time_step": TimeStep,
+    "episode": Episode,
+    "value_centred": ValueCentred,
 }
 """Estimators by the name that configurations use."""
 
@@ -50,9 +54,11 @@ def make_estimator(
 __all__ = [
     "ESTIMATORS",
     "AdvantageEstimator",
+    "Episode",
     "GroupAdvantages",
     "LeastSquares",
     "StateCluster",
     "TimeStep",
+    "ValueCentred",
     "make_estimator",
 ]

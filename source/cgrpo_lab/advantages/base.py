@@ -31,6 +31,10 @@ class GroupAdvantages:
     diagnostics: dict[str, Tensor] = field(default_factory=dict)
     """Scalars to log, 0-dim tensors on the rollout's device: nothing here waits for the GPU."""
 
+    judged: Tensor | None = None
+    """Steps that there is something to say about, ``[T, E]`` bool; None means all. The advantage of the others is
+    zero, and they should neither enter the group normalisation nor the loss."""
+
 
 class AdvantageEstimator(nn.Module, ABC):
     """Turns a rollout into advantages by comparing each step with comparable steps of the group.

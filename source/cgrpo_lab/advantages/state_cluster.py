@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cgrpo_lab.advantages.group_means import GroupMeans
-from cgrpo_lab.clustering import CLUSTERERS
+from cgrpo_lab.clustering import CLUSTERERS, Clusterer
 from cgrpo_lab.validation import require_choice, require_options
 
 if TYPE_CHECKING:
@@ -20,8 +20,41 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_OPTIONS: dict[str, dict[str, Any]] = {"dbscan": {"reach": 2.0}, "kmeans": {"num_clusters": 64}}
+DEFAULT_OPTIONS: dict[str, dict[str, Any]] = {
+    "dbscan": {"reach": 2.0},
+    "kmeans": {"num_clusters": 64, "warm_start": True},
+}
 """Options of the clusterings where states want something other than the constructor's default."""
+
+
+def make_clusterer(clustering: str, options: dict[str, Any] | None, generator: torch.Generator) -> Clusterer:
+    """Make a clusterer of states.
+
+    Args:
+        clustering: ``dbscan`` or ``kmeans``.
+        options: Constructor options; those left out are taken from :data:`DEFAULT_OPTIONS`.
+        generator: Source of its randomness.
+
+    Returns:
+        The clusterer.
+
+    Raises:
+        ValueError: If the name or an option is unknown, or an option is out of its bounds.
+    """
+    require_choice("clustering", clustering, list(CLUSTERERS))
+    options = {**DEFAULT_OPTIONS[clustering], **(options or {})}
+    require_options(f"clustering {clustering!r}", CLUSTERERS[clustering], options)
+    return CLUSTERERS[clustering](generator=generator, **options)
+
+
+def spread_over_clusters(labels: Tensor, num_clusters: int) -> dict[str, Tensor]:
+    """Describe how samples, labelled ``[T, E]`` with -1 for noise, spread over the clusters."""
+    sizes = torch.bincount(labels.flatten() + 1, minlength=num_clusters + 1).float() / labels.numel()
+    return {
+        "num_clusters": sizes.new_tensor(num_clusters),
+        "noise_share": sizes[0],
+        "largest_cluster_share": sizes[1:].max() if num_clusters else sizes.new_zeros(()),
+    }
 
 
 class StateCluster(GroupMeans):
@@ -60,10 +93,7 @@ class StateCluster(GroupMeans):
         super().__init__(
             num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others
         )
-        require_choice("clustering", clustering, list(CLUSTERERS))
-        options = {**DEFAULT_OPTIONS[clustering], **(clustering_options or {})}
-        require_options(f"clustering {clustering!r}", CLUSTERERS[clustering], options)
-        self.clusterer = CLUSTERERS[clustering](generator=generator, **options)
+        self.clusterer = make_clusterer(clustering, clustering_options, generator)
         self.to(self.device)
         self._warned = False
 
@@ -91,11 +121,4 @@ class StateCluster(GroupMeans):
         return torch.ones_like(labels, dtype=torch.bool)
 
     def _diagnostics(self, labels: Tensor) -> dict[str, Tensor]:
-        """How the states ``[T, E]`` spread over the clusters."""
-        sizes = torch.bincount(labels.flatten() + 1, minlength=self.num_groups + 1).float() / labels.numel()
-        largest = sizes[1:].max() if self.num_groups else sizes.new_zeros(())
-        return {
-            "num_clusters": sizes.new_tensor(self.num_groups),
-            "noise_share": sizes[0],
-            "largest_cluster_share": largest,
-        }
+        return spread_over_clusters(labels, self.num_groups)

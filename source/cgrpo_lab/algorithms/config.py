@@ -108,7 +108,8 @@ class CGRPOCfg(_FromDict):
     """Number of policy groups (K) formed by k-means on the trajectory features; 1 means no clustering."""
 
     estimator: str = "least_squares"
-    """Advantage estimator: ``least_squares``, ``state_cluster`` (the paper's) or ``time_step`` (GPG's); see docs."""
+    """Advantage estimator: ``least_squares``, ``value_centred``, ``time_step`` (GPG), ``episode`` (GRPO) or
+    ``state_cluster`` (the paper's); see docs/estimators.md."""
 
     estimator_options: dict[str, Any] = field(default_factory=dict)
     """Options of the estimator's constructor, for example ``{"lam": 0.95}``."""
