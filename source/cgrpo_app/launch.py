@@ -6,11 +6,13 @@
 import argparse
 import contextlib
 import difflib
+import errno
 import io
 import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ import torch
 
 from cgrpo_app.command_line import agent_entry_point
 from cgrpo_app.errors import EXPECTED, UserError
+
+STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+"""What the operating system says when a file cannot be written for a reason outside the program."""
 
 
 @dataclass
@@ -178,6 +183,7 @@ def open_env(
 
     if not args.verbose:
         _quiet_libraries()
+    _quiet_writer_threads()
     if launch.device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         # Policies are small: threads that wait for one another cost more than they bring (ten times the learning time
         # on a busy machine), and the physics has the cores. It also makes results independent of their number.
@@ -201,6 +207,12 @@ def open_env(
             failure = error
         except (PhysicsError, AssetCacheError) as error:
             failure = UserError(str(error))
+        except OSError as error:
+            if error.errno not in STORAGE_ERRORS:
+                raise
+            failure = UserError(
+                f"{error.filename or launch.task}: {error.strerror}; free some space or choose another place."
+            )
         finally:
             if env is not None:
                 with quiet(args.verbose):
@@ -257,6 +269,17 @@ def _quiet_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="isaaclab")
     # "Failed to get root com velocity": true of every robot that is bolted down.
     logging.getLogger("isaaclab_newton.assets").setLevel(logging.ERROR)
+
+
+def _quiet_writer_threads() -> None:
+    """Let a full disk be reported once: TensorBoard's thread meets it, too, and would print its traceback."""
+    original = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not (isinstance(args.exc_value, OSError) and args.exc_value.errno in STORAGE_ERRORS):
+            original(args)
+
+    threading.excepthook = hook
 
 
 def describe_versions() -> dict[str, str]:
