@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app import command_line, run_folder
-from cgrpo_app.launch import describe_hardware, describe_versions, open_env, resolve
+from cgrpo_app.launch import open_env, resolve
 from cgrpo_app.loading import find, load_runner
+from cgrpo_app.provenance import describe_hardware, describe_versions
 
 SEED_OFFSET = 10_000
 """Added to the training seed unless ``--seed`` is given, so that start states and goals are fresh."""

@@ -6,14 +6,7 @@
 import argparse
 import contextlib
 import difflib
-import errno
-import io
-import logging
 import os
-import sys
-import tempfile
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,10 +16,9 @@ import gymnasium as gym
 import torch
 
 from cgrpo_app.command_line import agent_entry_point
+from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
-
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
-"""What the operating system says when a file cannot be written for a reason outside the program."""
+from cgrpo_app.quietness import STORAGE_ERRORS, quiet, quiet_libraries, quiet_writer_threads, without_driver_warning
 
 
 @dataclass
@@ -41,32 +33,9 @@ class Launch:
     physics: str
 
 
-def resolve_device(device: str | None) -> str:
-    """Device to use: as asked, else the first GPU, else the CPU with one line that says so.
-
-    Raises:
-        UserError: If the device does not exist.
-    """
-    if device is None:
-        if torch.cuda.is_available():
-            return "cuda:0"
-        print("No NVIDIA GPU found: using the CPU.")
-        return "cpu"
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
-        raise UserError(f"--device {device}: is no device; use cpu, cuda or cuda:N.")
-    if kind == "cpu":
-        return "cpu"
-    count = torch.cuda.device_count()
-    if int(index or 0) >= count:
-        found = f"there are {count} NVIDIA GPUs" if count else "there is no NVIDIA GPU (or no driver for it)"
-        raise UserError(f"--device {device}: {found}; use --device cpu.")
-    return f"cuda:{index or 0}"
-
-
 def registered_tasks() -> list[str]:
     """Ids of this project's tasks."""
-    with _without_driver_warning():
+    with without_driver_warning():
         import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
 
     return sorted(name for name, spec in gym.registry.items() if "num_envs_by_device" in spec.kwargs)
@@ -182,8 +151,8 @@ def open_env(
     from cgrpo_tasks.physics import PhysicsError
 
     if not args.verbose:
-        _quiet_libraries()
-    _quiet_writer_threads()
+        quiet_libraries()
+    quiet_writer_threads()
     if launch.device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         # Policies are small: threads that wait for one another cost more than they bring (ten times the learning time
         # on a busy machine), and the physics has the cores. It also makes results independent of their number.
@@ -221,78 +190,9 @@ def open_env(
         raise failure
 
 
-@contextlib.contextmanager
-def quiet(verbose: bool) -> Iterator[None]:
-    """Drop what Isaac Lab prints to the standard output unless ``verbose``."""
-    with contextlib.nullcontext() if verbose else contextlib.redirect_stdout(io.StringIO()):
-        yield
-
-
 def _override_trouble(error: BaseException) -> str:
     """First line of Isaac Lab's message about an override, and the presets it lists below, if it does."""
     lines = str(error.args[0] if error.args else error).strip().splitlines() or [type(error).__name__]
     below = [line.strip() for line in lines[1:] if line.startswith("  ")]
     presets = [line for line in below if not line.startswith(("->", "..."))]
     return lines[0] + (f"; available: {', '.join(presets)}" if presets else "")
-
-
-@contextlib.contextmanager
-def _without_driver_warning() -> Iterator[None]:
-    """Start Warp without its warning that there is no GPU driver, which we have said in our own words.
-
-    Warp prints it from C, so only the file descriptor can hold it back; whatever else was printed is passed on.
-    """
-    if torch.cuda.is_available():
-        yield
-        return
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            import warp
-
-            warp.config.log_level = warp.LOG_WARNING  # no banner
-            warp.init()
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(original, 2)
-            os.close(original)
-            held.seek(0)
-            lines = held.read().decode(errors="replace").splitlines(keepends=True)
-            sys.stderr.write("".join(line for line in lines if "NVIDIA CUDA driver" not in line))
-
-
-def _quiet_libraries() -> None:
-    """Keep back what libraries say on every start and no user can act on."""
-    warnings.filterwarnings("ignore", category=FutureWarning, module="isaaclab")
-    # "Failed to get root com velocity": true of every robot that is bolted down.
-    logging.getLogger("isaaclab_newton.assets").setLevel(logging.ERROR)
-
-
-def _quiet_writer_threads() -> None:
-    """Let a full disk be reported once: TensorBoard's thread meets it, too, and would print its traceback."""
-    original = threading.excepthook
-
-    def hook(args: threading.ExceptHookArgs) -> None:
-        if not (isinstance(args.exc_value, OSError) and args.exc_value.errno in STORAGE_ERRORS):
-            original(args)
-
-    threading.excepthook = hook
-
-
-def describe_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    from importlib.metadata import version
-
-    names = ("isaaclab", "torch", "rsl-rl-lib", "warp-lang", "newton", "mujoco", "numpy", "gymnasium")
-    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
-
-
-def describe_hardware(device: str) -> dict[str, Any]:
-    """Processor and GPU a result was made on."""
-    hardware: dict[str, Any] = {"device": device, "cpu_cores": len(os.sched_getaffinity(0))}
-    if device.startswith("cuda"):
-        hardware["gpu"] = torch.cuda.get_device_name(device)
-    return hardware

@@ -14,9 +14,10 @@ import torch
 from cgrpo_app import command_line, run_folder
 from cgrpo_app.agent_checks import check_agent
 from cgrpo_app.errors import UserError
-from cgrpo_app.launch import Launch, describe_hardware, describe_versions, open_env, resolve
+from cgrpo_app.launch import Launch, open_env, resolve
 from cgrpo_app.loading import MISMATCHES, find, mismatch
 from cgrpo_app.policy_export import export_policy
+from cgrpo_app.provenance import describe_hardware, describe_versions
 from cgrpo_app.video import prepare_rendering, video_wrapper
 from cgrpo_lab.runners.checkpoint import read_checkpoint
 

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app import command_line, run_folder
+from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
-from cgrpo_app.launch import check_task, describe_hardware, describe_versions, resolve_device
+from cgrpo_app.launch import check_task
+from cgrpo_app.provenance import describe_hardware, describe_versions
 
 PRESETS = ("stock", "newton_mjwarp", "mujoco")
 """Cases that can be chosen; ``stock`` is Isaac Lab's own manager without this project's graph replay."""

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Versions and hardware that a result depends on."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+
+def describe_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    names = ("isaaclab", "torch", "rsl-rl-lib", "warp-lang", "newton", "mujoco", "numpy", "gymnasium")
+    return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
+
+
+def describe_hardware(device: str) -> dict[str, Any]:
+    """Processor and GPU a result was made on."""
+    hardware: dict[str, Any] = {"device": device, "cpu_cores": len(os.sched_getaffinity(0))}
+    if device.startswith("cuda"):
+        hardware["gpu"] = torch.cuda.get_device_name(device)
+    return hardware
