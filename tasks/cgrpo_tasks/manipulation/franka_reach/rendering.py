@@ -85,10 +85,15 @@ def _build(count: int, width: int, height: int) -> mujoco.MjSpec:
         height=256,
     )
     world = spec.worldbody
+    # A lamp far above: the shadows of MuJoCo's directional lights are speckled when drawn in software.
+    centre = _origins(count).mean(axis=0)
+    above = centre + np.array([1.5, -1.5, 6.0])
     world.add_light(
-        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        pos=[0, 0, 4],
-        dir=[-0.35, 0.3, -1.0],
+        type=mujoco.mjtLightType.mjLIGHT_SPOT,
+        pos=above,
+        dir=centre - above,
+        cutoff=60.0,
+        exponent=0.0,
         diffuse=[0.6] * 3,
         castshadow=True,
     )
@@ -115,6 +120,6 @@ def _add_goal(goal: mujoco.MjsBody) -> None:
         goal.add_geom(
             type=mujoco.mjtGeom.mjGEOM_CAPSULE,
             size=[0.006, 0, 0],
-            fromto=[0, 0, 0, *(0.1 * axis)],
+            fromto=[0, 0, 0, *(0.16 * axis)],
             rgba=[*(0.15 + 0.75 * axis), 1.0],
         )
