@@ -19,6 +19,9 @@ EXPECTED = (UserError, ConfigError, CheckpointError, NonFiniteError)
 
 EXIT_USER_ERROR = 2
 
+EXIT_INTERRUPTED = 130
+"""What a shell reports after Ctrl-C."""
+
 
 def run_command(main: Callable[[Sequence[str]], None], argv: Sequence[str] | None = None) -> None:
     """Run a script's main function and turn expected errors into one line on stderr.
@@ -28,10 +31,13 @@ def run_command(main: Callable[[Sequence[str]], None], argv: Sequence[str] | Non
         argv: Its arguments; those of the process if None.
 
     Raises:
-        SystemExit: With exit code 2 after an expected error.
+        SystemExit: With exit code 2 after an expected error, 130 after Ctrl-C.
     """
     try:
         main(sys.argv[1:] if argv is None else argv)
     except EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(EXIT_USER_ERROR) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(EXIT_INTERRUPTED) from None
