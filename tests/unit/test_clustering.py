@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from cgrpo_lab.clustering import CLUSTERERS, DBSCAN, KMeans, backends
-from cgrpo_lab.clustering.base import nearest
+from cgrpo_lab.clustering.distances import nearest
+from cgrpo_lab.clustering.memory import Batches
 
 
 def seeded(seed=0):
@@ -175,10 +176,10 @@ def test_labels_survive_a_checkpoint(method):
     assert restored.num_clusters == clusterer.num_clusters
 
 
-def test_nearest_in_pieces(monkeypatch):
+@pytest.mark.parametrize("size", [1, 30, 10_000])
+def test_nearest_in_pieces(size):
     points, references = torch.randn(50, 3, generator=seeded()), torch.randn(7, 3, generator=seeded(1))
-    monkeypatch.setattr("cgrpo_lab.clustering.base._DISTANCES_AT_ONCE", 30)
-    distance, index = nearest(points, references)
+    distance, index = nearest(points, references, Batches(size))
     everything = (points[:, None] - references).norm(dim=-1)
     torch.testing.assert_close(distance, everything.min(dim=1).values)
     assert torch.equal(index, everything.argmin(dim=1))

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cgrpo_lab.advantages.group_means import GroupMeans
-from cgrpo_lab.clustering import CLUSTERERS, Clusterer
-from cgrpo_lab.validation import require_choice, require_options
+from cgrpo_lab.clustering import CLUSTERERS, Refitting
+from cgrpo_lab.validation import require_choice, require_number, require_options
 
 if TYPE_CHECKING:
     from cgrpo_lab.rollouts import GroupRollout
@@ -27,12 +27,15 @@ DEFAULT_OPTIONS: dict[str, dict[str, Any]] = {
 """Options of the clusterings where states want something other than the constructor's default."""
 
 
-def make_clusterer(clustering: str, options: dict[str, Any] | None, generator: torch.Generator) -> Clusterer:
+def make_clusterer(
+    clustering: str, options: dict[str, Any] | None, max_refit_interval: int, generator: torch.Generator
+) -> Refitting:
     """Make a clusterer of states.
 
     Args:
         clustering: ``dbscan`` or ``kmeans``.
         options: Constructor options; those left out are taken from :data:`DEFAULT_OPTIONS`.
+        max_refit_interval: Most iterations from fit to fit.
         generator: Source of its randomness.
 
     Returns:
@@ -44,17 +47,8 @@ def make_clusterer(clustering: str, options: dict[str, Any] | None, generator: t
     require_choice("clustering", clustering, list(CLUSTERERS))
     options = {**DEFAULT_OPTIONS[clustering], **(options or {})}
     require_options(f"clustering {clustering!r}", CLUSTERERS[clustering], options)
-    return CLUSTERERS[clustering](generator=generator, **options)
-
-
-def spread_over_clusters(labels: Tensor, num_clusters: int) -> dict[str, Tensor]:
-    """Describe how samples, labelled ``[T, E]`` with -1 for noise, spread over the clusters."""
-    sizes = torch.bincount(labels.flatten() + 1, minlength=num_clusters + 1).float() / labels.numel()
-    return {
-        "num_clusters": sizes.new_tensor(num_clusters),
-        "noise_share": sizes[0],
-        "largest_cluster_share": sizes[1:].max() if num_clusters else sizes.new_zeros(()),
-    }
+    require_number("max_refit_interval", max_refit_interval, at_least=1, integer=True)
+    return Refitting(CLUSTERERS[clustering](generator=generator, **options), max_interval=max_refit_interval)
 
 
 class StateCluster(GroupMeans):
@@ -73,6 +67,7 @@ class StateCluster(GroupMeans):
         gamma: float = 0.99,
         clustering: str = "dbscan",
         clustering_options: dict[str, Any] | None = None,
+        max_refit_interval: int = 1,
         min_others: int = 8,
     ):
         """Set up the clustering.
@@ -85,6 +80,8 @@ class StateCluster(GroupMeans):
             clustering: ``dbscan`` (the paper's) or ``kmeans``.
             clustering_options: Constructor options of :class:`cgrpo_lab.clustering.DBSCAN` or ``KMeans``; by default
                 those of :data:`DEFAULT_OPTIONS`.
+            max_refit_interval: Most iterations from one fit of the clusters to the next; how many it is adapts to
+                how much the labels drift. 1 fits every iteration.
             min_others: Fewest samples of other trajectories that make a cluster mean.
 
         Raises:
@@ -93,7 +90,7 @@ class StateCluster(GroupMeans):
         super().__init__(
             num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others
         )
-        self.clusterer = make_clusterer(clustering, clustering_options, generator)
+        self.clusterer = make_clusterer(clustering, clustering_options, max_refit_interval, generator)
         self.to(self.device)
         self._warned = False
 
@@ -106,7 +103,7 @@ class StateCluster(GroupMeans):
         return self.clusterer.predict(states)
 
     def _regroup(self, rollout: GroupRollout, steps: Tensor) -> tuple[Tensor, Tensor]:
-        self.clusterer.fit(rollout.states[:-1].flatten(0, 1))
+        refitted = self.clusterer.update(rollout.states[:-1].flatten(0, 1))
         labels = self.clusterer.predict(rollout.states.flatten(0, 1)).view(steps.shape)
         if not self.num_groups and not self._warned:
             self._warned = True
@@ -114,11 +111,12 @@ class StateCluster(GroupMeans):
                 "DBSCAN found no cluster among the states: samples are compared with the same step of the other"
                 " environments instead. Raise eps or eps_quantile, or lower min_samples"
             )
-        new = torch.full((self.num_groups,), torch.nan, dtype=torch.float64, device=labels.device)
-        return labels, new
+        if refitted:
+            return labels, torch.full((self.num_groups,), torch.nan, dtype=torch.float64, device=labels.device)
+        return labels, self.group_values[:-1].double()
 
     def _counts(self, rollout: GroupRollout, labels: Tensor) -> Tensor:
         return torch.ones_like(labels, dtype=torch.bool)
 
     def _diagnostics(self, labels: Tensor) -> dict[str, Tensor]:
-        return spread_over_clusters(labels, self.num_groups)
+        return self.clusterer.diagnostics(labels)

@@ -12,7 +12,7 @@ import torch
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.group_means import leave_one_out_means
 from cgrpo_lab.advantages.least_squares import LeastSquares
-from cgrpo_lab.advantages.state_cluster import make_clusterer, spread_over_clusters
+from cgrpo_lab.advantages.state_cluster import make_clusterer
 from cgrpo_lab.validation import require_number, require_options
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ValueCentred(AdvantageEstimator):
         value_options: dict[str, Any] | None = None,
         clustering: str = "kmeans",
         clustering_options: dict[str, Any] | None = None,
+        max_refit_interval: int = 1,
         min_others: int = 8,
     ):
         """Set up value and clustering.
@@ -49,6 +50,7 @@ class ValueCentred(AdvantageEstimator):
             value_options: Further constructor options of :class:`LeastSquares`.
             clustering: ``kmeans`` or ``dbscan``.
             clustering_options: Constructor options of :class:`cgrpo_lab.clustering.KMeans` or ``DBSCAN``.
+            max_refit_interval: Most iterations from one fit of the clusters to the next; see :class:`StateCluster`.
             min_others: Fewest samples of other trajectories that make a cluster mean.
 
         Raises:
@@ -64,7 +66,7 @@ class ValueCentred(AdvantageEstimator):
         self.value = LeastSquares(
             num_states=num_states, device=device, generator=generator, gamma=gamma, **value_options
         )
-        self.clusterer = make_clusterer(clustering, clustering_options, generator)
+        self.clusterer = make_clusterer(clustering, clustering_options, max_refit_interval, generator)
         self.to(self.device)
 
     @torch.no_grad()
@@ -84,7 +86,8 @@ class ValueCentred(AdvantageEstimator):
             raise ValueError("num_envs = 1 leaves no other trajectory to compare with: give at least 2")
         judged = self.value(rollout)
         states = rollout.states[:-1].flatten(0, 1)
-        labels = self.clusterer.fit(states).predict(states).view(rollout.rewards.shape)
+        self.clusterer.update(states)
+        labels = self.clusterer.predict(states).view(rollout.rewards.shape)
         means, fell_back = leave_one_out_means(
             judged.advantages, labels, self.clusterer.num_clusters, self.min_others
         )
@@ -92,6 +95,6 @@ class ValueCentred(AdvantageEstimator):
             **judged.diagnostics,
             "fallback_share": fell_back.float().mean(),
             "residual_explained": explained_variance(judged.advantages, means),
-            **spread_over_clusters(labels, self.clusterer.num_clusters),
+            **self.clusterer.diagnostics(labels),
         }
         return GroupAdvantages(judged.advantages - means, judged.baseline + means, diagnostics)

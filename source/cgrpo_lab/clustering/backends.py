@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +20,9 @@ from torch import Tensor
 
 BACKENDS = ["auto", "sklearn", "cuml"]
 """Names of the backends; ``auto`` takes cuML for points on CUDA and scikit-learn for points on the CPU."""
+
+DBSCAN_ALGORITHMS = ["brute", "rbc"]
+"""How DBSCAN finds neighbours: all pairs, or cuML's random ball cover."""
 
 
 def resolve_backend(backend: str, device: torch.device) -> str:
@@ -61,33 +66,40 @@ def import_cuml_cluster() -> Any:
 
 
 def dbscan(
-    points: Tensor, *, eps: float, min_samples: int, backend: str, max_mbytes_per_batch: int
+    points: Tensor, *, eps: float, min_samples: int, algorithm: str, backend: str, max_mbytes_per_batch: int
 ) -> tuple[Tensor, Tensor]:
-    """Cluster points by density, comparing all pairs.
+    """Cluster points by density.
 
-    A tree would not be faster: states have too many dimensions for it.
+    All pairs are compared unless ``rbc`` is asked for: states have too many dimensions for a tree to be faster.
 
     Args:
         points: Points, ``[P, d]``.
         eps: Radius of a neighbourhood.
         min_samples: Points, itself included, that make a point a core point.
+        algorithm: One of :data:`DBSCAN_ALGORITHMS`.
         backend: ``sklearn`` or ``cuml``.
         max_mbytes_per_batch: GPU memory for one batch of distances [MB]. cuML would otherwise plan with 80 % of the
             whole device, although the simulator and torch live there too.
 
     Returns:
         Labels ``[P]`` int64 with -1 for noise, and the indices of the core points ``[C]`` int64.
+
+    Raises:
+        ValueError: If scikit-learn is asked for ``rbc``.
     """
     if backend == "cuml":
         model = import_cuml_cluster().DBSCAN(
             eps=eps,
             min_samples=min_samples,
-            algorithm="brute",
+            algorithm=algorithm,
             max_mbytes_per_batch=max_mbytes_per_batch,
             output_type="cupy",
         )
-        _fit_cuml(model, points)
+        # With other labels, or in double precision, cuML silently compares all pairs in spite of rbc.
+        _fit_cuml(model, points.float(), out_dtype="int64")
         return _from_cuda_array(model.labels_, points), _from_cuda_array(model.core_sample_indices_, points)
+    if algorithm == "rbc":
+        raise ValueError("algorithm = 'rbc' cannot be used with scikit-learn: take 'brute', or points on CUDA")
 
     from sklearn.cluster import DBSCAN
 
@@ -97,7 +109,14 @@ def dbscan(
 
 
 def kmeans(
-    points: Tensor, *, num_clusters: int, seed: int, initial: Tensor | None, num_restarts: int, backend: str
+    points: Tensor,
+    *,
+    num_clusters: int,
+    seed: int,
+    initial: Tensor | None,
+    num_restarts: int,
+    backend: str,
+    max_samples_per_batch: int,
 ) -> Tensor:
     """Find the centroids that minimise the squared distances.
 
@@ -108,6 +127,7 @@ def kmeans(
         initial: Centroids to start from, ``[K, d]``; None draws them.
         num_restarts: How often to draw initial centroids; the best result is kept.
         backend: ``sklearn`` or ``cuml``.
+        max_samples_per_batch: Points whose distances cuML computes at once.
 
     Returns:
         Centroids, ``[K, d]``.
@@ -118,7 +138,9 @@ def kmeans(
     if backend == "cuml":
         if initial is not None:
             options["init"] = initial.contiguous()
-        model = import_cuml_cluster().KMeans(output_type="cupy", **options)
+        model = import_cuml_cluster().KMeans(
+            output_type="cupy", max_samples_per_batch=max_samples_per_batch, **options
+        )
         _fit_cuml(model, points)
         return _from_cuda_array(model.cluster_centers_, points).to(points.dtype)
 
@@ -134,12 +156,18 @@ def kmeans(
     return torch.from_numpy(model.cluster_centers_).to(points)
 
 
-def _fit_cuml(model: Any, points: Tensor) -> None:
-    """Fit a cuML model to points where they lie."""
+def _fit_cuml(model: Any, points: Tensor, **options: Any) -> None:
+    """Fit a cuML model to points where they lie; options are those of its ``fit``."""
+    with _on_stream_of(points):
+        model.fit(points.contiguous(), **options)
+
+
+@contextmanager
+def _on_stream_of(points: Tensor) -> Iterator[None]:
+    """Work on the device of points that have been written: torch's interface names no stream to wait for."""
     with torch.cuda.device(points.device):
-        # The interface of torch names no stream, so cuML cannot know what is still being written.
         torch.cuda.current_stream().synchronize()
-        model.fit(points.contiguous())
+        yield
 
 
 def _from_cuda_array(array: Any, like: Tensor) -> Tensor:

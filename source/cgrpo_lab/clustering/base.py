@@ -1,21 +1,20 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""What k-means and DBSCAN have in common: checks, sampling, standardisation and checkpoints."""
+"""What k-means and DBSCAN have in common: checks, sampling, standardisation, projection and checkpoints."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from cgrpo_lab.clustering.backends import BACKENDS
+from cgrpo_lab.clustering.distances import batches_of_distances
+from cgrpo_lab.clustering.memory import Batches
 from cgrpo_lab.validation import require_choice, require_number
-
-_DISTANCES_AT_ONCE = 2**24
-"""Distances computed in one piece: 64 MiB of float32."""
 
 
 class ResizableBuffers(nn.Module):
@@ -28,25 +27,78 @@ class ResizableBuffers(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class Clusterer(ResizableBuffers, ABC):
-    """Groups points; remembers, in buffers, how to label further points.
-
-    Distances are those of standardised points: every dimension is shifted and scaled by the mean and the standard
-    deviation of the points of the fit. A dimension that does not vary there is shifted only.
-    """
+class Frame(NamedTuple):
+    """Coordinates in which distances are measured."""
 
     center: Tensor
     """Mean of the points of the fit, ``[d]``."""
     scale: Tensor
     """Standard deviation of the points of the fit, ``[d]``; 1 where it vanishes."""
+    axes: Tensor
+    """Directions looked at, orthonormal columns ``[d, p]``; empty where all are."""
 
-    def __init__(self, *, generator: torch.Generator | None, seed: int, max_fit_points: int, backend: str):
+    @staticmethod
+    def of(points: Tensor, num_dims: int | None) -> Frame:
+        """Standardise points, and find their directions of largest variance where only some are wanted.
+
+        Args:
+            points: Points, ``[P, d]``.
+            num_dims: Number of directions ``p`` to look at; None for all.
+
+        Returns:
+            The frame.
+        """
+        center = points.mean(dim=0)
+        scale = points.std(dim=0, correction=0)
+        # What rounding leaves of a constant dimension must not be blown up to unit variance.
+        scale = torch.where(scale > 1e-6 * (1 + center.abs()), scale, torch.ones_like(scale))
+        if num_dims is None or num_dims >= points.shape[1]:
+            return Frame(center, scale, points.new_empty(0))
+        standardised = ((points - center) / scale).double()
+        return Frame(center, scale, torch.linalg.eigh(standardised.T @ standardised)[1][:, -num_dims:].to(points))
+
+    def enter(self, points: Tensor) -> Tensor:
+        """Bring points ``[P, d]`` into the frame, ``[P, p]``."""
+        standardised = (points - self.center) / self.scale
+        return standardised @ self.axes if self.axes.numel() else standardised
+
+    def leave(self, points: Tensor) -> Tensor:
+        """Bring points of the frame ``[P, p]`` back, ``[P, d]``; directions not looked at are those of the center."""
+        standardised = points @ self.axes.T if self.axes.numel() else points
+        return standardised * self.scale + self.center
+
+
+class Clusterer(ResizableBuffers, ABC):
+    """Groups points; remembers, in buffers, how to label further points.
+
+    Distances are those of standardised points: every dimension is shifted and scaled by the mean and the standard
+    deviation of the points of the fit. A dimension that does not vary there is shifted only. On request they are
+    projected to their directions of largest variance after that.
+    """
+
+    center: Tensor
+    """See :class:`Frame`, ``[d]``."""
+    scale: Tensor
+    """See :class:`Frame`, ``[d]``."""
+    axes: Tensor
+    """See :class:`Frame`, ``[d, p]``."""
+
+    def __init__(
+        self,
+        *,
+        generator: torch.Generator | None,
+        seed: int,
+        max_fit_points: int,
+        num_dims: int | None,
+        backend: str,
+    ):
         """Keep what both methods need.
 
         Args:
             generator: Source of all randomness; owned, and saved, by the caller. None makes one from the seed.
             seed: Seed of the randomness where no generator is given.
             max_fit_points: Most points that a fit looks at; of more, a random sample is taken.
+            num_dims: Number of directions, those of largest variance, to look at; None for all.
             backend: ``auto``, ``sklearn`` or ``cuml``; see :mod:`cgrpo_lab.clustering.backends`.
 
         Raises:
@@ -55,12 +107,16 @@ class Clusterer(ResizableBuffers, ABC):
         super().__init__()
         require_number("seed", seed, at_least=0, integer=True)
         require_number("max_fit_points", max_fit_points, at_least=1, integer=True)
+        if num_dims is not None:
+            require_number("num_dims", num_dims, at_least=1, integer=True)
         require_choice("backend", backend, BACKENDS)
         self.generator = generator or torch.Generator().manual_seed(seed)
         self.max_fit_points = max_fit_points
+        self.num_dims = num_dims
         self.backend = backend
-        self.register_buffer("center", torch.empty(0))
-        self.register_buffer("scale", torch.empty(0))
+        self._distance_batches: Batches | None = None
+        for name in ("center", "scale", "axes"):
+            self.register_buffer(name, torch.empty(0))
 
     @property
     def is_fitted(self) -> bool:
@@ -89,12 +145,9 @@ class Clusterer(ResizableBuffers, ABC):
         if len(points) > self.max_fit_points:
             order = torch.randperm(len(points), generator=self.generator, device=self.generator.device)
             points = points[order[: self.max_fit_points].to(points.device)]
-        center = points.mean(dim=0)
-        scale = points.std(dim=0, correction=0)
-        # What rounding leaves of a constant dimension must not be blown up to unit variance.
-        scale = torch.where(scale > 1e-6 * (1 + center.abs()), scale, torch.ones_like(scale))
-        self._fit((points - center) / scale, center, scale)
-        self.center, self.scale = center, scale
+        frame = Frame.of(points, self.num_dims)
+        self._fit(frame.enter(points), frame)
+        self.center, self.scale, self.axes = frame
         return self
 
     def predict(self, points: Tensor) -> Tensor:
@@ -115,46 +168,27 @@ class Clusterer(ResizableBuffers, ABC):
                 f"points have {points.shape[1]} dimensions but those of the fit had {len(self.center)}:"
                 " call fit() with such points first"
             )
-        return self._predict((points - self.center) / self.scale)
+        if self._distance_batches is None:
+            self._distance_batches = batches_of_distances(points.device)
+        return self._predict(self.frame.enter(points), self._distance_batches)
+
+    @property
+    def frame(self) -> Frame:
+        """Coordinates of the last fit."""
+        return Frame(self.center, self.scale, self.axes)
+
+    @property
+    def halvings(self) -> int:
+        """How often memory ran out and a batch was halved."""
+        return self._distance_batches.halvings if self._distance_batches else 0
 
     @abstractmethod
-    def _fit(self, points: Tensor, center: Tensor, scale: Tensor) -> None:
-        """Find the clusters of standardised points ``[P, d]``."""
+    def _fit(self, points: Tensor, frame: Frame) -> None:
+        """Find the clusters of points ``[P, p]`` that are in a frame."""
 
     @abstractmethod
-    def _predict(self, points: Tensor) -> Tensor:
-        """Label standardised points ``[P, d]``."""
-
-
-def nearest(points: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the nearest reference of each point, in pieces that fit in memory.
-
-    Args:
-        points: Points, ``[P, d]``.
-        references: References, ``[R, d]``, at least one.
-
-    Returns:
-        Distances ``[P]`` and indices ``[P]`` int64.
-    """
-    chunks = points.split(max(1, _DISTANCES_AT_ONCE // len(references)))
-    indices = torch.cat([distances(chunk, references).argmin(dim=1) for chunk in chunks])
-    # Taken afresh: the difference of squares above leaves rounding where the distance is nearly zero.
-    return (points - references[indices]).norm(dim=1), indices
-
-
-def distances(points: Tensor, references: Tensor) -> Tensor:
-    """Euclidean distances of all pairs.
-
-    Args:
-        points: Points, ``[P, d]``.
-        references: References, ``[R, d]``.
-
-    Returns:
-        Distances, ``[P, R]``.
-    """
-    # A matrix product is five times as fast on the CPU, but on CUDA it may be rounded to TF32 and is no gain.
-    mode = "donot_use_mm_for_euclid_dist" if points.is_cuda else "use_mm_for_euclid_dist_if_necessary"
-    return torch.cdist(points, references, compute_mode=mode)
+    def _predict(self, points: Tensor, batches: Batches) -> Tensor:
+        """Label points ``[P, p]`` that are in the frame of the last fit."""
 
 
 def _require_points(points: Tensor) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cgrpo_lab.clustering.backends import dbscan, resolve_backend
-from cgrpo_lab.clustering.base import Clusterer, distances, nearest
-from cgrpo_lab.validation import require_number
+from cgrpo_lab.clustering.backends import DBSCAN_ALGORITHMS, dbscan, resolve_backend
+from cgrpo_lab.clustering.base import Clusterer, Frame
+from cgrpo_lab.clustering.distances import distances, nearest
+from cgrpo_lab.clustering.memory import Batches
+from cgrpo_lab.validation import require_choice, require_number
 
 _MAX_QUANTILE_QUERIES = 1024
 """Points whose neighbour distances decide the radius."""
@@ -47,6 +49,8 @@ class DBSCAN(Clusterer):
         min_samples: int = 10,
         reach: float = 1.0,
         max_fit_points: int = 4096,
+        num_dims: int | None = None,
+        algorithm: str = "brute",
         max_mbytes_per_batch: int = 1024,
         backend: str = "auto",
     ):
@@ -60,13 +64,19 @@ class DBSCAN(Clusterer):
             min_samples: Points (minPts), itself included, that make a point a core point.
             reach: Largest distance to the nearest core point, in radii, at which a point still belongs to its cluster.
             max_fit_points: Most points that a fit looks at; of more, a random sample is taken.
-            max_mbytes_per_batch: GPU memory for one batch of distances [MB]; only cuML uses it.
+            num_dims: Number of directions, those of largest variance, to look at; None for all.
+            algorithm: How neighbours are found: ``brute``, or ``rbc`` (random ball cover, cuML only), which helps where
+                the points of a fit are many and their directions few.
+            max_mbytes_per_batch: GPU memory for one batch of distances [MB]; only cuML uses it. Halved when memory
+                runs out.
             backend: ``auto``, ``sklearn`` or ``cuml``.
 
         Raises:
             ValueError: If an option is out of its bounds.
         """
-        super().__init__(generator=generator, seed=seed, max_fit_points=max_fit_points, backend=backend)
+        super().__init__(
+            generator=generator, seed=seed, max_fit_points=max_fit_points, num_dims=num_dims, backend=backend
+        )
         if eps is not None:
             require_number("eps", eps, above=0.0)
         require_number("eps_quantile", eps_quantile, above=0.0, at_most=1.0)
@@ -77,7 +87,9 @@ class DBSCAN(Clusterer):
         self.eps_quantile = eps_quantile
         self.min_samples = min_samples
         self.reach = reach
-        self.max_mbytes_per_batch = max_mbytes_per_batch
+        require_choice("algorithm", algorithm, DBSCAN_ALGORITHMS)
+        self.algorithm = algorithm
+        self._mbytes = Batches(max_mbytes_per_batch)
         self.register_buffer("core_points", torch.empty(0))
         self.register_buffer("core_labels", torch.empty(0, dtype=torch.int64))
         self.register_buffer("radius", torch.zeros(()))
@@ -87,23 +99,31 @@ class DBSCAN(Clusterer):
         """Number of clusters of the last fit."""
         return int(self.core_labels.max()) + 1 if self.core_labels.numel() else 0
 
-    def _fit(self, points: Tensor, center: Tensor, scale: Tensor) -> None:
+    @property
+    def halvings(self) -> int:
+        """How often memory ran out and a batch was halved."""
+        return super().halvings + self._mbytes.halvings
+
+    def _fit(self, points: Tensor, frame: Frame) -> None:
         radius = self.eps if self.eps is not None else self._radius_of(points)
-        labels, cores = dbscan(
-            points,
-            eps=radius,
-            min_samples=self.min_samples,
-            backend=resolve_backend(self.backend, points.device),
-            max_mbytes_per_batch=self.max_mbytes_per_batch,
+        labels, cores = self._mbytes.run(
+            lambda mbytes: dbscan(
+                points,
+                eps=radius,
+                min_samples=self.min_samples,
+                algorithm=self.algorithm,
+                backend=resolve_backend(self.backend, points.device),
+                max_mbytes_per_batch=mbytes,
+            )
         )
         self.core_points = points[cores]
         self.core_labels = labels[cores]
         self.radius = points.new_tensor(radius)
 
-    def _predict(self, points: Tensor) -> Tensor:
+    def _predict(self, points: Tensor, batches: Batches) -> Tensor:
         if not len(self.core_points):
             return torch.full((len(points),), -1, dtype=torch.int64, device=points.device)
-        distance, core = nearest(points, self.core_points)
+        distance, core = nearest(points, self.core_points, batches)
         # The rounding allowed for keeps a border point of the fit, at exactly eps, inside.
         return torch.where(distance <= self.reach * self.radius * (1 + 1e-6), self.core_labels[core], -1)
 

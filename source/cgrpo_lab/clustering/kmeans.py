@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from cgrpo_lab.clustering.backends import kmeans, resolve_backend
-from cgrpo_lab.clustering.base import Clusterer, nearest
+from cgrpo_lab.clustering.base import Clusterer, Frame
+from cgrpo_lab.clustering.distances import nearest
+from cgrpo_lab.clustering.memory import Batches
 from cgrpo_lab.validation import require_number
+
+_SAMPLES_AT_ONCE = 32768
+"""Samples whose distances to the centroids cuML computes at once, its own default."""
 
 
 class KMeans(Clusterer):
@@ -32,6 +37,7 @@ class KMeans(Clusterer):
         warm_start: bool = False,
         num_restarts: int = 4,
         max_fit_points: int = 65536,
+        num_dims: int | None = None,
         backend: str = "auto",
     ):
         """Set up k-means.
@@ -44,17 +50,21 @@ class KMeans(Clusterer):
                 meaning.
             num_restarts: How often a fit without warm start draws initial centroids; the best result is kept.
             max_fit_points: Most points that a fit looks at; of more, a random sample is taken.
+            num_dims: Number of directions, those of largest variance, to look at; None for all.
             backend: ``auto``, ``sklearn`` or ``cuml``.
 
         Raises:
             ValueError: If an option is out of its bounds.
         """
-        super().__init__(generator=generator, seed=seed, max_fit_points=max_fit_points, backend=backend)
+        super().__init__(
+            generator=generator, seed=seed, max_fit_points=max_fit_points, num_dims=num_dims, backend=backend
+        )
         require_number("num_clusters", num_clusters, at_least=1, integer=True)
         require_number("num_restarts", num_restarts, at_least=1, integer=True)
         self._num_clusters = num_clusters
         self.warm_start = warm_start
         self.num_restarts = num_restarts
+        self._samples = Batches(_SAMPLES_AT_ONCE)
         self.register_buffer("centroids", torch.empty(0))
 
     @property
@@ -62,7 +72,12 @@ class KMeans(Clusterer):
         """Number of clusters ``K``."""
         return self._num_clusters
 
-    def _fit(self, points: Tensor, center: Tensor, scale: Tensor) -> None:
+    @property
+    def halvings(self) -> int:
+        """How often memory ran out and a batch was halved."""
+        return super().halvings + self._samples.halvings
+
+    def _fit(self, points: Tensor, frame: Frame) -> None:
         if self._num_clusters > len(points):
             raise ValueError(
                 f"num_clusters = {self._num_clusters} cannot be used for {len(points)} points:"
@@ -70,15 +85,18 @@ class KMeans(Clusterer):
             )
         seed = torch.randint(2**31 - 1, (), generator=self.generator, device=self.generator.device).item()
         starts_warm = self.warm_start and self.is_fitted
-        centroids = kmeans(
-            points,
-            num_clusters=self._num_clusters,
-            seed=seed,
-            initial=(self.centroids - center) / scale if starts_warm else None,
-            num_restarts=self.num_restarts,
-            backend=resolve_backend(self.backend, points.device),
+        centroids = self._samples.run(
+            lambda samples: kmeans(
+                points,
+                num_clusters=self._num_clusters,
+                seed=seed,
+                initial=frame.enter(self.centroids) if starts_warm else None,
+                num_restarts=self.num_restarts,
+                backend=resolve_backend(self.backend, points.device),
+                max_samples_per_batch=samples,
+            )
         )
-        self.centroids = centroids * scale + center
+        self.centroids = frame.leave(centroids)
 
-    def _predict(self, points: Tensor) -> Tensor:
-        return nearest(points, (self.centroids - self.center) / self.scale)[1]
+    def _predict(self, points: Tensor, batches: Batches) -> Tensor:
+        return nearest(points, self.frame.enter(self.centroids), batches)[1]

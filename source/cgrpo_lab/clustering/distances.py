@@ -1,0 +1,61 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Euclidean distances between many points."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cgrpo_lab.clustering.memory import Batches
+
+
+def batches_of_distances(device: torch.device) -> Batches:
+    """Number of distances to compute at once: what stays in a core's cache (1 MiB), or 64 MiB on a GPU."""
+    return Batches(2**24 if device.type == "cuda" else 2**18)
+
+
+def distances(points: Tensor, references: Tensor) -> Tensor:
+    """Euclidean distances of all pairs.
+
+    Args:
+        points: Points, ``[P, d]``.
+        references: References, ``[R, d]``.
+
+    Returns:
+        Distances, ``[P, R]``.
+    """
+    # A matrix product is five times as fast on the CPU, but on CUDA it may be rounded to TF32 and is no gain.
+    mode = "donot_use_mm_for_euclid_dist" if points.is_cuda else "use_mm_for_euclid_dist_if_necessary"
+    return torch.cdist(points, references, compute_mode=mode)
+
+
+def nearest(points: Tensor, references: Tensor, batches: Batches) -> tuple[Tensor, Tensor]:
+    """Find the nearest reference of each point.
+
+    Args:
+        points: Points, ``[P, d]``.
+        references: References, ``[R, d]``, at least one.
+        batches: Number of distances to compute at once.
+
+    Returns:
+        Distances ``[P]`` and indices ``[P]`` int64.
+    """
+
+    def work(size: int) -> Tensor:
+        chunks = points.split(max(1, size // len(references)))
+        return torch.cat([_nearest(chunk, references, half_squares) for chunk in chunks])
+
+    half_squares = references.square().sum(dim=1) / 2
+    indices = batches.run(work)
+    # Taken afresh: differences of squares leave rounding where the distance is nearly zero.
+    return (points - references[indices]).norm(dim=1), indices
+
+
+def _nearest(points: Tensor, references: Tensor, half_squares: Tensor) -> Tensor:
+    """Indices of the nearest references of points that are few enough to look at all pairs."""
+    if points.is_cuda:
+        return distances(points, references).argmin(dim=1)
+    # |x - r|^2 / 2 without |x|^2 / 2, which does not matter for the order; min finds indices faster than argmin.
+    return torch.addmm(half_squares, points, references.T, alpha=-1).min(dim=1).indices
