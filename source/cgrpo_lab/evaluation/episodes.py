@@ -23,8 +23,8 @@ class EpisodeResults:
     """Undiscounted return of each episode."""
     lengths: list[int]
     """Length of each episode in env steps."""
-    outcomes: dict[str, list[float]] = field(default_factory=dict)
-    """Outcomes by name, for example ``success`` as 0 or 1, ``position_error`` [m]."""
+    outcomes: dict[str, list[bool] | list[float]] = field(default_factory=dict)
+    """Outcomes by name: flags such as ``success``, figures such as ``position_error`` [m]."""
 
 
 def evaluate(env: VecEnv, policy: Callable[[TensorDict], torch.Tensor], episodes: int) -> EpisodeResults:
@@ -58,7 +58,7 @@ def evaluate(env: VecEnv, policy: Callable[[TensorDict], torch.Tensor], episodes
                 values = {"return": running_return, "length": running_length}
                 values |= extras.get("outcome", {}) | extras.get("outcome_value", {})
                 index = counted.nonzero().squeeze(1)
-                records.append((index.cpu(), {name: value[index].float().cpu() for name, value in values.items()}))
+                records.append((index.cpu(), {name: value[index].cpu() for name, value in values.items()}))
             finished += dones.long()
             running_return.masked_fill_(dones.bool(), 0.0)
             running_length.masked_fill_(dones.bool(), 0.0)
@@ -83,9 +83,8 @@ def summarize(results: EpisodeResults) -> dict[str, object]:
     """Summary as nested plain values.
 
     Returns:
-        ``episodes``; ``return`` and ``length`` with ``mean`` and ``std``; for every outcome of zeros and ones
-        (``success``, ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every other one ``mean``
-        and ``std``.
+        ``episodes``; ``return`` and ``length`` with ``mean`` and ``std``; for every flag (``success``,
+        ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every other outcome ``mean`` and ``std``.
     """
     episodes = len(results.returns)
     summary: dict[str, object] = {
@@ -94,7 +93,7 @@ def summarize(results: EpisodeResults) -> dict[str, object]:
         "length": _mean_std([float(length) for length in results.lengths]),
     }
     for name, values in results.outcomes.items():
-        if set(values) <= {0.0, 1.0}:
+        if isinstance(values[0], bool):
             low, high = wilson_interval(sum(values), episodes)
             summary[name] = {"rate": sum(values) / episodes, "low": low, "high": high}
         else:
