@@ -16,15 +16,18 @@ import warp as wp
 from newton import Model
 
 from isaaclab.physics import PhysicsManager
+from isaaclab.sim import SimulationContext
 from isaaclab_newton.physics import MJWarpSolverCfg
 
 from .cpu_graph import CpuGraphCache
 from .hold_controls import HoldControlsMixin
+from .mjdata_fields import MjDataFieldsMixin
+from .plane_capsule import use_frames_of_mujoco
 
 logger = logging.getLogger(__name__)
 
 
-class NewtonGraphReplayManager(HoldControlsMixin):
+class NewtonGraphReplayManager(HoldControlsMixin, MjDataFieldsMixin):
     """MuJoCo Warp manager whose substeps are recorded once and replayed on the CPU; on CUDA Isaac Lab's own.
 
     Parameter changes (:meth:`SolverMuJoCo.notify_model_changed`) write into the arrays which the recording
@@ -33,6 +36,15 @@ class NewtonGraphReplayManager(HoldControlsMixin):
 
     _graphs: ClassVar[CpuGraphCache] = CpuGraphCache()
     _warned_callbacks: ClassVar[bool] = False
+
+    @classmethod
+    def initialize(cls, sim_context: SimulationContext) -> None:
+        """Initialize the manager."""
+        super().initialize(sim_context)
+        use_frames_of_mujoco()
+        if "cfrc_ext" in PhysicsManager._cfg.solver_cfg.mjdata_fields:
+            # MuJoCo Warp computes wrenches only where Newton's state asks for one of them.
+            cls.request_extended_state_attribute("body_parent_f")
 
     @classmethod
     def _build_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> None:

@@ -13,6 +13,7 @@ from isaaclab_newton.physics import NewtonManager
 
 from .errors import PhysicsError
 from .hold_controls import HoldControlsMixin
+from .mjdata_fields import MjDataFieldsMixin
 from .native_solver import NativeMujocoSolver
 from .solver_cfg import NativeMujocoSolverCfg
 
@@ -20,7 +21,7 @@ from .solver_cfg import NativeMujocoSolverCfg
 _UNAVAILABLE = {"body_qdd": "the IMU or PVA sensor", "body_parent_f": "the joint-wrench sensor"}
 
 
-class NewtonMujocoManager(HoldControlsMixin):
+class NewtonMujocoManager(HoldControlsMixin, MjDataFieldsMixin):
     """Newton manager whose solver is :class:`NativeMujocoSolver`."""
 
     @classmethod
@@ -51,7 +52,9 @@ class NewtonMujocoManager(HoldControlsMixin):
             )
         kwargs = cls._filter_solver_kwargs(SolverMuJoCo, solver_cfg)
         kwargs.pop("ls_parallel", None)
-        return NativeMujocoSolver(model, num_threads=solver_cfg.num_threads, **kwargs)
+        return NativeMujocoSolver(
+            model, num_threads=solver_cfg.num_threads, mjdata_fields=solver_cfg.mjdata_fields, **kwargs
+        )
 
     @classmethod
     def add_contact_sensor(cls, *args, **kwargs):

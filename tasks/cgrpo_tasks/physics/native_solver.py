@@ -20,6 +20,7 @@ from newton.solvers import SolverMuJoCo
 
 from .cpu_graph import CpuGraphCache
 from .errors import PhysicsError
+from .observed_step import ObservedStep
 from .world_models import WorldModels
 
 FULL_STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
@@ -41,12 +42,15 @@ class NativeMujocoSolver(SolverMuJoCo):
 
     _worlds: WorldModels | None = None
 
-    def __init__(self, model: Model, *, num_threads: int | None = None, **kwargs) -> None:
+    def __init__(
+        self, model: Model, *, num_threads: int | None = None, mjdata_fields: tuple[str, ...] = (), **kwargs
+    ) -> None:
         """Compile ``model`` and start the threads.
 
         Args:
             model: Finalized Newton model on the CPU.
             num_threads: Threads that step the worlds; None takes every core this process may use.
+            mjdata_fields: Fields of ``MjData`` to keep in :attr:`mjw_data`; see :mod:`.observed_step`.
             **kwargs: Arguments of :class:`newton.solvers.SolverMuJoCo`.
 
         Raises:
@@ -67,6 +71,7 @@ class NativeMujocoSolver(SolverMuJoCo):
         self._rollout = Rollout(nthread=0 if num_threads == 1 else num_threads)
         self._data = [mujoco.MjData(self.mj_model) for _ in range(num_threads)]
         self._graphs = CpuGraphCache()
+        self._observed = ObservedStep(self._data, self.mjw_data, mjdata_fields) if mjdata_fields else None
         self._has_ball_joints = bool((model.joint_type.numpy() == JointType.BALL).any())
         self._allocate()
 
@@ -166,6 +171,16 @@ class NativeMujocoSolver(SolverMuJoCo):
 
     def _integrate(self, dt: float, num_steps: int) -> None:
         control_spec, controls = self.inputs()
+        if self._observed is not None:
+            if num_steps > 1:
+                self._roll_out(control_spec, controls, dt, num_steps - 1)
+            self._observed(self._worlds.models, self.state, self._warmstart, control_spec, controls)
+        else:
+            self._roll_out(control_spec, controls, dt, num_steps)
+        self._qpos32[:], self._qvel32[:] = self.qpos, self.qvel
+
+    def _roll_out(self, control_spec: int, controls: np.ndarray, dt: float, num_steps: int) -> None:
+        """Step all worlds under constant inputs ``[E, U]``."""
         controls = np.repeat(controls[:, None], num_steps, axis=1)
         trajectory = np.empty((len(self.state), num_steps, self.state.shape[1]))
         self._rollout.rollout(
@@ -185,4 +200,3 @@ class NativeMujocoSolver(SolverMuJoCo):
         np.subtract(trajectory[:, -1, velocity], before, out=self._warmstart)
         self._warmstart /= dt
         self.state[:] = trajectory[:, -1]
-        self._qpos32[:], self._qvel32[:] = self.qpos, self.qvel

@@ -24,6 +24,9 @@ class GraphReplaySolverCfg(MJWarpSolverCfg):
     ``sim.use_newton_actuators=True``, Isaac Lab's default.
     """
 
+    mjdata_fields: tuple[str, ...] = ()
+    """Fields of MuJoCo's ``MjData`` to keep for tasks; see :class:`~.mjdata_fields.MjDataFieldsMixin`."""
+
 
 @configclass
 class NativeMujocoSolverCfg(MJWarpSolverCfg):
@@ -36,6 +39,9 @@ class NativeMujocoSolverCfg(MJWarpSolverCfg):
 
     hold_controls: bool = False
     """See :attr:`GraphReplaySolverCfg.hold_controls`."""
+
+    mjdata_fields: tuple[str, ...] = ()
+    """See :attr:`GraphReplaySolverCfg.mjdata_fields`. The last substep then costs some Python per environment."""
 
     num_threads: int | None = None
     """Threads that step the environments; None takes every core this process may use."""
