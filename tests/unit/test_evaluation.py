@@ -17,7 +17,7 @@ from cgrpo_lab.evaluation import EpisodeResults, evaluate, summarize, wilson_int
 
 
 class ClockworkEnv(VecEnv):
-    """Environment e ends every ``lengths[e]`` steps and pays 1 a step; its k-th episode succeeds as ``outcomes[e][k]``."""
+    """Environment e pays 1 a step and ends every ``lengths[e]`` steps; its episode k succeeds as ``outcomes[e][k]``."""
 
     def __init__(self, lengths, outcomes):
         self.num_envs, self.num_actions, self.device, self.cfg = len(lengths), 1, "cpu", {}

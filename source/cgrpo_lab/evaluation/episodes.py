@@ -84,7 +84,7 @@ def summarize(results: EpisodeResults) -> dict[str, object]:
 
     Returns:
         ``episodes``; ``return`` and ``length`` with ``mean`` and ``std``; for every flag (``success``,
-        ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every other outcome ``mean`` and ``std``.
+        ``success_strict``) ``rate``, ``low`` and ``high`` (95 % interval); for every figure ``mean`` and ``std``.
     """
     episodes = len(results.returns)
     summary: dict[str, object] = {

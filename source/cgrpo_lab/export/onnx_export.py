@@ -3,6 +3,8 @@
 
 """One self-contained ONNX file: dynamic batch, normaliser inside, metadata, and a parity check with onnxruntime."""
 
+import contextlib
+import io
 import json
 import os
 import warnings
@@ -33,27 +35,25 @@ def export_onnx(policy: nn.Module, path: Path, metadata: dict[str, Any]) -> None
 
     policy = policy.to("cpu").eval()
     example = policy.get_dummy_inputs()[0].expand(2, -1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    buffer = io.BytesIO()
     with warnings.catch_warnings():
         # torch announces its newer exporter, whose files keep the weights apart and fix the batch size.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             policy,
             (example,),
-            str(temporary),
+            buffer,
             opset_version=OPSET,
             input_names=["obs"],
             output_names=["actions"],
             dynamic_axes={"obs": {0: "batch"}, "actions": {0: "batch"}},
             dynamo=False,
         )
-    model = onnx.load(temporary)
+    model = onnx.load_from_string(buffer.getvalue())
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
     model.producer_name, model.producer_version = "cgrpo-lab", metadata["version"]
     onnx.checker.check_model(model)
-    onnx.save(model, temporary)
-    os.replace(temporary, path)
+    _write_whole(path, model.SerializeToString())
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -81,8 +81,8 @@ def onnx_parity(policy: nn.Module, path: Path, samples: int = 256, seed: int = 0
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(samples, policy.get_dummy_inputs()[0].shape[-1], generator=generator)
     buffers = dict(policy.named_buffers())
-    if "obs_mean" in buffers:
-        noise = buffers["obs_mean"].cpu() + 3.0 * buffers["obs_std"].cpu() * noise
+    if "obs_normalizer._mean" in buffers:
+        noise = buffers["obs_normalizer._mean"].cpu() + 3.0 * buffers["obs_normalizer._std"].cpu() * noise
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         expected = policy.to("cpu")(noise).numpy()
@@ -95,9 +95,21 @@ def export_torchscript(policy: nn.Module, path: Path) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.script(policy.to("cpu").eval()).save(str(temporary))
-    os.replace(temporary, path)
+        torch.jit.save(torch.jit.script(policy.to("cpu").eval()), buffer)
+    _write_whole(path, buffer.getvalue())
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file through a temporary one; an older file stays whole if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

@@ -3,6 +3,8 @@
 
 """One policy of a group with the interface that rsl_rl's runners, players and exporters expect of a model."""
 
+import copy
+
 import torch
 from tensordict import TensorDict
 from torch import nn
@@ -51,12 +53,7 @@ class ExportedPolicy(nn.Module):
     def __init__(self, group: GroupPolicy, index: int) -> None:
         """Copy the parameters of policy ``index`` out of the stacked tensors."""
         super().__init__()
-        if group.obs_normalization:
-            mean, std = group.obs_normalizer._mean, group.obs_normalizer._std + group.obs_normalizer.eps
-        else:
-            mean, std = torch.zeros(1, group.obs_dim), torch.ones(1, group.obs_dim)
-        self.register_buffer("obs_mean", mean.detach().clone().cpu())
-        self.register_buffer("obs_std", std.detach().clone().cpu())
+        self.obs_normalizer = copy.deepcopy(group.obs_normalizer).cpu()
         layers: list[nn.Module] = []
         for weight, bias in zip(group.weights, group.biases, strict=True):
             linear = nn.Linear(weight.shape[1], weight.shape[2])
@@ -69,7 +66,7 @@ class ExportedPolicy(nn.Module):
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Deterministic action for raw observations, [B, D] -> [B, A]."""
-        return self.layers((obs - self.obs_mean) / self.obs_std)
+        return self.layers(self.obs_normalizer(obs))
 
     @torch.jit.export
     def reset(self) -> None:
