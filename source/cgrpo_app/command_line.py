@@ -17,7 +17,7 @@ AGENTS = {
 }
 """Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
 
-OVERRIDE_KEYS = ("env.", "agent.", "physics", "presets", "renderer")
+OVERRIDE_KEYS = ("env", "env.", "agent.", "physics", "presets", "renderer")
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,21 +1,30 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""What a robot needs to know to use an exported policy: the layout of observations and actions, read from the env."""
+"""What a robot needs to know to use an exported policy: the layout of observations and actions, read from the env.
+
+Isaac Lab's managers are asked; an environment without managers describes itself (``policy_description()``, see
+:class:`cgrpo_tasks.locomotion.env.LocomotionEnv`).
+"""
 
 from typing import Any
 
 import gymnasium as gym
 import torch
 
-from isaaclab.envs import ManagerBasedRLEnv
+from isaaclab.envs import DirectRLEnv, ManagerBasedRLEnv
 from isaaclab.envs.mdp.actions.joint_actions import JointAction
 
 import cgrpo_lab
 
 
-def observation_names(env: ManagerBasedRLEnv) -> dict[str, list[str]]:
+def observation_names(env: ManagerBasedRLEnv | DirectRLEnv) -> dict[str, list[str]]:
     """Name of every entry of each observation group, for example ``joint_pos[2]``."""
+    if isinstance(env, DirectRLEnv):
+        names: dict[str, list[str]] = {}
+        for term in env.policy_description()["observations"]:
+            names.setdefault(term["group"], []).extend(f"{term['name']}[{i}]" for i in range(term["size"]))
+        return names
     manager = env.observation_manager
     return {
         group: [
@@ -27,7 +36,7 @@ def observation_names(env: ManagerBasedRLEnv) -> dict[str, list[str]]:
     }
 
 
-def describe_env(env: ManagerBasedRLEnv, task: str, obs_groups: list[str]) -> dict[str, Any]:
+def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: list[str]) -> dict[str, Any]:
     """Metadata of a policy for this environment.
 
     Args:
@@ -37,15 +46,24 @@ def describe_env(env: ManagerBasedRLEnv, task: str, obs_groups: list[str]) -> di
 
     Returns:
         Plain values: task, version, control rate [Hz], observation terms with size, scale and unit in the order of the
-        policy's input, and action terms with joint names, scale, offset [rad] and clip in the order of its output.
+        policy's input, and action terms with joint names, scale, offset and clip [rad or N m] in the order of its
+        output.
     """
+    if isinstance(env, DirectRLEnv):
+        layout = env.policy_description()
+        layout["observations"] = [term for term in layout["observations"] if term["group"] in obs_groups]
+    else:
+        units = gym.spec(task).kwargs.get("observation_units", {})
+        layout = {
+            "observations": _observation_terms(env, obs_groups, units),
+            "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
+        }
     return {
         "format": "cgrpo_lab.policy/1",
         "version": cgrpo_lab.__version__,
         "task": task,
         "control_rate_hz": 1.0 / env.step_dt,
-        "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs),
-        "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
+        **layout,
     }
 
 

@@ -40,7 +40,7 @@ def main(task: str, case: str, num_envs: int, seconds: float, device: str) -> di
     env = gym.make(task, cfg=_configure(task, case, num_envs, device)).unwrapped
     env.reset()
     generator = torch.Generator().manual_seed(0)
-    actions = torch.rand((RECORDED_STEPS, num_envs, env.action_manager.total_action_dim), generator=generator) * 2 - 1
+    actions = torch.rand((RECORDED_STEPS, num_envs, env.single_action_space.shape[0]), generator=generator) * 2 - 1
     actions = actions.to(device)
     index = iter(range(sys.maxsize))
 

@@ -3,8 +3,8 @@
 
 """HalfCheetah, Walker2d and Ant from the MJCF files that ship inside Gymnasium.
 
-The way through USD and Newton loses some of what the files say; ``docs/tasks/locomotion.md`` lists each loss, its effect
-and where it is made good. Importing this module builds nothing.
+The way through USD and Newton loses some of what the files say; ``docs/tasks/locomotion.md`` lists each loss, its
+effect and where it is made good. Importing this module builds nothing.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class SceneCfg(InteractiveSceneCfg):
 class LocomotionEnvCfg(DirectRLEnvCfg):
     """Rules of a robot that is to run forward; times, physics and sizes are set by :func:`simulation`."""
 
-    # Newton's worlds never meet; at equal coordinates they share one model, and positions keep float32's full precision.
+    # Newton's worlds never meet; at equal coordinates they share one model and positions keep float32's precision.
     scene: SceneCfg = SceneCfg(num_envs=64, env_spacing=0.0)
     decimation: int = 1
 
