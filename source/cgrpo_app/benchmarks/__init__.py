@@ -8,7 +8,10 @@ from importlib import import_module
 
 from cgrpo_app.errors import UserError
 
-SUBCOMMANDS = {"physics": "env-steps per second of a task per physics preset, and of bare mujoco.rollout"}
+SUBCOMMANDS = {
+    "physics": "env-steps per second of a task per physics preset, and of bare mujoco.rollout",
+    "clustering": "time, memory and exactness of clustering states, beside exact DBSCAN",
+}
 
 
 def main(argv: Sequence[str]) -> None:

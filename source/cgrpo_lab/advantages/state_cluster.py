@@ -87,9 +87,7 @@ class StateCluster(GroupMeans):
         Raises:
             ValueError: If an option is out of its bounds or unknown.
         """
-        super().__init__(
-            num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others
-        )
+        super().__init__(num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others)
         self.clusterer = make_clusterer(clustering, clustering_options, max_refit_interval, generator)
         self.to(self.device)
         self._warned = False

@@ -63,9 +63,7 @@ class TimeStep(GroupMeans):
         Raises:
             ValueError: If an option is out of its bounds or unknown.
         """
-        super().__init__(
-            num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others
-        )
+        super().__init__(num_states=num_states, device=device, generator=generator, gamma=gamma, min_others=min_others)
         require_number("max_bins", max_bins, at_least=1, integer=True)
         self.max_bins = max_bins
         self.binning = make_binning(binning, binning_options or {})

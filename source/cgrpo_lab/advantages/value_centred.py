@@ -88,9 +88,7 @@ class ValueCentred(AdvantageEstimator):
         states = rollout.states[:-1].flatten(0, 1)
         self.clusterer.update(states)
         labels = self.clusterer.predict(states).view(rollout.rewards.shape)
-        means, fell_back = leave_one_out_means(
-            judged.advantages, labels, self.clusterer.num_clusters, self.min_others
-        )
+        means, fell_back = leave_one_out_means(judged.advantages, labels, self.clusterer.num_clusters, self.min_others)
         diagnostics = {
             **judged.diagnostics,
             "fallback_share": fell_back.float().mean(),

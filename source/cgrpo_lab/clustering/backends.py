@@ -138,9 +138,7 @@ def kmeans(
     if backend == "cuml":
         if initial is not None:
             options["init"] = initial.contiguous()
-        model = import_cuml_cluster().KMeans(
-            output_type="cupy", max_samples_per_batch=max_samples_per_batch, **options
-        )
+        model = import_cuml_cluster().KMeans(output_type="cupy", max_samples_per_batch=max_samples_per_batch, **options)
         _fit_cuml(model, points)
         return _from_cuda_array(model.cluster_centers_, points).to(points.dtype)
 
