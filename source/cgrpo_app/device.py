@@ -20,7 +20,7 @@ def resolve_device(device: str | None) -> str:
         print("No NVIDIA GPU found: using the CPU.")
         return "cpu"
     kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
+    if kind not in ("cpu", "cuda") or (index and not index.isdecimal()) or (kind == "cpu" and index):
         raise UserError(f"--device {device}: is no device; use cpu, cuda or cuda:N.")
     if kind == "cpu":
         return "cpu"

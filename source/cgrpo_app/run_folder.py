@@ -3,13 +3,17 @@
 
 """The folder of a run: where it is, how it is found again, and its small JSON files."""
 
+import contextlib
 import json
+import logging
 import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cgrpo_app.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 SELECTORS = ("latest", "best")
 
@@ -23,10 +27,12 @@ def create_run_folder(log_root: str, experiment: str, run_name: str, *, task: st
     """Make ``<log_root>/rsl_rl/<experiment>/<timestamp>[_run_name]`` with the manifest ``run.json``.
 
     Raises:
-        UserError: If the folder cannot be written.
+        UserError: If the name is no name of a folder, or the folder cannot be written.
     """
     from isaaclab_rl.entrypoints.common import write_run_manifest
 
+    if "/" in run_name:
+        raise UserError(f"--run_name {run_name}: is a path; give a name without slashes.")
     name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S") + (f"_{run_name}" if run_name else "")
     folder = experiment_folder(log_root, experiment) / name
     try:
@@ -60,28 +66,41 @@ def find_checkpoint(
         folder = root / load_run
         if not folder.is_dir():
             raise UserError(f"--load_run {load_run}: there is no folder {folder}.")
-        return folder / checkpoint if checkpoint not in (None, *SELECTORS) else _pick(folder, checkpoint or "latest")
+        if checkpoint in (None, *SELECTORS):
+            return _pick(folder, checkpoint or "latest")
+        return _existing(folder / checkpoint)
     if checkpoint is None or checkpoint in SELECTORS:
         return _newest_run(root, checkpoint or "latest", task, entry_point)
     path = Path(checkpoint)
-    if path.is_dir():
-        return _pick(path, "latest")
+    return _pick(path, "latest") if path.is_dir() else _existing(path)
+
+
+def _existing(path: Path) -> Path:
+    """The path itself, if it is a file."""
     if not path.is_file():
-        raise UserError(f"--checkpoint {checkpoint}: there is no such file or folder.")
+        raise UserError(f"--checkpoint {path}: there is no such file or folder.")
     return path
 
 
 def _newest_run(root: Path, selector: str, task: str, entry_point: str) -> Path:
     """Checkpoint of the newest run that was made with this task and agent."""
-    for folder in sorted(root.glob("*/run.json"), reverse=True):
-        manifest = json.loads(folder.read_text(encoding="utf-8"))
-        same = manifest["task"] == task and manifest["metadata"].get("agent") == entry_point
-        if same and any(folder.parent.glob("model_*.pt")):
-            return _pick(folder.parent, selector)
+    for manifest in sorted(root.glob("*/run.json"), reverse=True):
+        if _is_of(manifest, task, entry_point) and any(manifest.parent.glob("model_*.pt")):
+            return _pick(manifest.parent, selector)
     raise UserError(
         f"--checkpoint {selector}: no run of {task} with a checkpoint under {root}; train one first "
         f"(scripts/train.py --task {task}) or give a file."
     )
+
+
+def _is_of(manifest: Path, task: str, entry_point: str) -> bool:
+    """Whether a run was made with this task and agent; a damaged manifest hides its run only."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        return content["task"] == task and content["metadata"].get("agent") == entry_point
+    except (OSError, ValueError, KeyError, TypeError):
+        logger.warning("%s is damaged: its run is left out; name it with --load_run to use it.", manifest)
+        return False
 
 
 def _pick(folder: Path, selector: str) -> Path:
@@ -119,5 +138,6 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place.") from error

@@ -1,0 +1,203 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Mistakes on the command line get one line with a remedy and exit code 2."""
+
+import gymnasium as gym
+import pytest
+import torch
+
+from cgrpo_app import command_line, launch
+from cgrpo_app.device import resolve_device
+from cgrpo_app.errors import UserError, run_command
+from cgrpo_lab.algorithms import ConfigError
+from cgrpo_lab.runners import CheckpointError, NonFiniteError
+
+
+def parse(*argv):
+    parser = command_line.make_parser("Test.")
+    command_line.add_task_arguments(parser)
+    command_line.add_checkpoint_arguments(parser)
+    command_line.add_video_arguments(parser)
+    parser.add_argument("--max_iterations", type=int)
+    parser.add_argument("--episodes", type=int)
+    return command_line.parse(parser, argv)
+
+
+def test_isaac_lab_s_flags_are_accepted():
+    args, overrides = parse(
+        *("--task", "T", "--num_envs", "64", "--seed", "0", "--device", "cpu", "--headless", "--deterministic"),
+        *("--max_iterations", "3", "--checkpoint", "latest", "--video", "--video_length", "10", "--verbose"),
+        *("physics=mujoco", "env.episode_length_s=6", "agent.algorithm.clip_param=0.1", "presets=a,b"),
+    )
+    assert (args.task, args.num_envs, args.seed, args.device, args.headless) == ("T", 64, 0, "cpu", True)
+    assert overrides == ["physics=mujoco", "env.episode_length_s=6", "agent.algorithm.clip_param=0.1", "presets=a,b"]
+
+
+def test_defaults():
+    args, overrides = parse()
+    assert (args.agent, args.log_root, args.num_envs, args.device, overrides) == ("cgrpo", "logs", None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("argument", "hint"),
+    [
+        ("--num_env_s=3", "--num_envs"),
+        ("--max-iterations", "--max_iterations"),
+        ("--sed", "--seed"),
+        ("-task", "--task"),
+        ("--chekpoint=x", "--checkpoint"),
+    ],
+)
+def test_an_unknown_option_gets_the_nearest_one(argument, hint):
+    with pytest.raises(UserError, match=f"^{argument}: unknown argument; did you mean {hint}\\?$"):
+        parse(argument)
+
+
+@pytest.mark.parametrize(
+    "argument", ["train", "num_envs=3", "environment.x=1", "env", "agent", "physics", "--zzzzzzzzzz"]
+)
+def test_what_is_neither_option_nor_override_is_refused(argument):
+    with pytest.raises(UserError, match=f"{argument}: unknown argument"):
+        parse("--task", "T", argument)
+
+
+@pytest.mark.parametrize("option", ["num_envs", "max_iterations", "episodes", "video_length", "video_interval"])
+@pytest.mark.parametrize("value", ["0", "-3"])
+def test_counts_must_be_positive(option, value):
+    with pytest.raises(UserError, match=f"--{option} {value}: must be at least 1"):
+        parse(f"--{option}={value}")
+
+
+@pytest.mark.parametrize("value", ["-1", "abc", "1.5", "nan", ""])
+@pytest.mark.parametrize("option", ["seed", "num_envs"])
+def test_bad_numbers_are_named(option, value):
+    with pytest.raises(UserError, match=f"--{option}"):
+        parse(f"--{option}={value}")
+
+
+def test_a_missing_value_is_named():
+    with pytest.raises(UserError, match="--task: expected one argument"):
+        parse("--task")
+
+
+def test_short_names_of_agents():
+    assert command_line.agent_entry_point("cgrpo") == "rsl_rl_cfg_entry_point"
+    assert command_line.agent_entry_point("ppo") == "rsl_rl_ppo_cfg_entry_point"
+    assert command_line.agent_entry_point("my_entry_point") == "my_entry_point"
+
+
+# -- Device ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def pretend(count):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+    return pretend
+
+
+def test_without_a_gpu_the_cpu_is_taken_with_one_line(gpus, capsys):
+    gpus(0)
+    assert resolve_device(None) == "cpu"
+    assert capsys.readouterr().out.splitlines() == ["No NVIDIA GPU found: using the CPU."]
+    assert resolve_device("cpu") == "cpu"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:3"])
+def test_a_gpu_that_is_not_there(gpus, device):
+    gpus(0)
+    with pytest.raises(UserError, match=f"--device {device}: there is no NVIDIA GPU.*use --device cpu"):
+        resolve_device(device)
+
+
+def test_gpus_by_number(gpus):
+    gpus(2)
+    assert resolve_device(None) == "cuda:0"
+    assert resolve_device("cuda") == "cuda:0"
+    assert resolve_device("cuda:1") == "cuda:1"
+    with pytest.raises(UserError, match="--device cuda:2: there are 2 NVIDIA GPUs"):
+        resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "cuda:x", "cuda:-1", "cpu:1", "CUDA", "cuda 0", "tpu:0", "cuda:²"])
+def test_what_is_no_device(gpus, device):
+    gpus(1)
+    with pytest.raises(UserError, match="is no device; use cpu, cuda or cuda:N"):
+        resolve_device(device)
+
+
+# -- Task --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tasks(monkeypatch):
+    """Two of our tasks and one of somebody else, without importing a simulator."""
+    names = ["Franka-Test-CGRPO", "Ant-Test-CGRPO"]
+    registry = dict.fromkeys([*names, "Other-Test-v0"])
+    monkeypatch.setattr(gym, "registry", registry)
+    monkeypatch.setattr(launch, "registered_tasks", lambda: sorted(names))
+
+
+def test_a_registered_task_with_and_without_namespace(tasks):
+    assert launch.check_task("Franka-Test-CGRPO") == "Franka-Test-CGRPO"
+    assert launch.check_task("cgrpo:Ant-Test-CGRPO") == "Ant-Test-CGRPO"
+    assert launch.check_task("Other-Test-v0") == "Other-Test-v0"
+
+
+def test_an_unknown_task_gets_the_nearest_names(tasks):
+    with pytest.raises(
+        UserError, match="--task Franka-Tset-CGRPO: is not registered; the nearest are Franka-Test-CGRPO"
+    ):
+        launch.check_task("Franka-Tset-CGRPO")
+
+
+@pytest.mark.parametrize(
+    ("task", "match"), [("zzz", "--task zzz: is not registered"), (None, "--task: is missing"), ("", "--task")]
+)
+def test_a_task_unlike_any_gets_all_of_ours(tasks, task, match):
+    with pytest.raises(UserError, match=f"{match}.*Ant-Test-CGRPO, Franka-Test-CGRPO"):
+        launch.check_task(task)
+
+
+# -- Errors ------------------------------------------------------------------------------------------------------------
+
+
+def fail_with(error):
+    def main(argv):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    "error",
+    [kind("what: why; remedy.") for kind in (UserError, ConfigError, CheckpointError, NonFiniteError)],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_mistake_of_the_user_is_one_line_and_exit_code_2(capsys, error):
+    with pytest.raises(SystemExit) as exit_:
+        run_command(fail_with(error), [])
+    assert exit_.value.code == 2 and exit_.value.__suppress_context__  # no traceback of the cause
+    assert capsys.readouterr() == ("", "error: what: why; remedy.\n")
+
+
+def test_ctrl_c_before_training_is_one_word_and_the_shell_s_exit_code(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run_command(fail_with(KeyboardInterrupt()), [])
+    assert exit_.value.code == 130 and capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("defect"), KeyError("defect"), PermissionError("defect")])
+def test_a_defect_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        run_command(fail_with(error), [])
+
+
+def test_arguments_are_handed_on():
+    seen = []
+    run_command(seen.append, ["--task", "T"])
+    assert seen == [["--task", "T"]]
