@@ -23,8 +23,8 @@ NORMALIZATIONS = ["leave_one_out", "mean", "std"]
 """What an outcome is compared with: the mean of the others (RLOO, Ahmadian et al. 2024), the mean of the group
 (Dr. GRPO, Liu et al. 2025), or that in standard deviations of the group (GRPO, Shao et al. 2024)."""
 
-SAME = 1e-4
-"""Normalised states no further apart than this, in every entry, are the same start."""
+SAME = 0.2
+"""Normalised states no further apart than this, in every entry, are the same start; observations may be noisy."""
 
 
 class Episode(AdvantageEstimator):

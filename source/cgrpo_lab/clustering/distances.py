@@ -42,20 +42,28 @@ def nearest(points: Tensor, references: Tensor, batches: Batches) -> tuple[Tenso
     Returns:
         Distances ``[P]`` and indices ``[P]`` int64.
     """
+    half_squares = references.square().sum(dim=1) / 2
 
     def work(size: int) -> Tensor:
-        chunks = points.split(max(1, size // len(references)))
-        return torch.cat([_nearest(chunk, references, half_squares) for chunk in chunks])
+        rows = max(1, size // len(references))
+        indices = torch.empty(len(points), dtype=torch.int64, device=points.device)
+        # One buffer for all: pieces allocated one by one leave holes between them that no piece fits into again.
+        scores = points.new_empty(0 if points.is_cuda else min(rows, len(points)), len(references))
+        for chunk, found in zip(points.split(rows), indices.split(rows), strict=True):
+            _nearest(chunk, references, half_squares, scores[: len(chunk)], found)
+        return indices
 
-    half_squares = references.square().sum(dim=1) / 2
     indices = batches.run(work)
     # Taken afresh: differences of squares leave rounding where the distance is nearly zero.
     return (points - references[indices]).norm(dim=1), indices
 
 
-def _nearest(points: Tensor, references: Tensor, half_squares: Tensor) -> Tensor:
-    """Indices of the nearest references of points that are few enough to look at all pairs."""
+def _nearest(points: Tensor, references: Tensor, half_squares: Tensor, scores: Tensor, found: Tensor) -> None:
+    """Write the indices of the nearest references to ``found``; the pairs must fit in ``scores``."""
     if points.is_cuda:
-        return distances(points, references).argmin(dim=1)
+        # Not the product below, which may be rounded to TF32.
+        found.copy_(distances(points, references).argmin(dim=1))
+        return
     # |x - r|^2 / 2 without |x|^2 / 2, which does not matter for the order; min finds indices faster than argmin.
-    return torch.addmm(half_squares, points, references.T, alpha=-1).min(dim=1).indices
+    torch.addmm(half_squares, points, references.T, alpha=-1, out=scores)
+    found.copy_(scores.min(dim=1).indices)
