@@ -179,9 +179,12 @@ class Episodes(NamedTuple):
         steps = torch.arange(num_steps, device=rollout.rewards.device)[:, None]
         starts = steps - rollout.episode_steps
         starts = torch.where(starts < 0, num_steps, starts)
+        keys = (starts * rollout.num_envs + torch.arange(rollout.num_envs, device=starts.device)).flatten()
         rewards = rollout.rewards.double() * gamma ** rollout.episode_steps.double()
-        outcomes = rewards.new_zeros(num_steps + 1, rollout.num_envs).scatter_add_(0, starts, rewards)
-        ends = torch.zeros_like(outcomes).scatter_add_(0, starts, rollout.dones.double())
+        outcomes = rewards.new_zeros(num_steps + 1, rollout.num_envs)
+        ends = torch.zeros_like(outcomes)
+        outcomes.view(-1).index_add_(0, keys, rewards.flatten())
+        ends.view(-1).index_add_(0, keys, rollout.dones.double().flatten())
         complete = ends == 1
         complete[-1] = False
         return Episodes(starts, outcomes, complete)
