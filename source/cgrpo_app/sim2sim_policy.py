@@ -1,0 +1,110 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""An exported policy between an official environment's observations and controls.
+
+This module imports neither Isaac Lab nor torch: it is what a robot's computer would run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import onnxruntime
+
+METADATA_KEY = "cgrpo_lab"
+"""The file's metadata entry that holds the description as JSON; see ``cgrpo_lab.export``."""
+
+PLANAR = (("root_height", 1), ("root_pitch", 1), ("joint_pos", 6))
+PLANAR_VELOCITIES = (("root_lin_vel", 2), ("root_pitch_rate", 1), ("joint_vel", 6))
+FREE = (("root_height", 1), ("root_quat", 4), ("joint_pos", 8))
+FREE_VELOCITIES = (("root_lin_vel", 3), ("root_ang_vel", 3), ("joint_vel", 8))
+LAYOUTS = {
+    "HalfCheetah": (*PLANAR, *PLANAR_VELOCITIES),
+    "Walker2d": (*PLANAR, *PLANAR_VELOCITIES),
+    "Ant": (*FREE, *FREE_VELOCITIES, ("contact_forces", 78)),
+}
+"""Terms of the official observations in their order with their sizes; Ant-v4 ends before the contact forces."""
+
+
+class PolicyMismatch(ValueError):
+    """A file that is no policy for the environment; the message says why."""
+
+
+class OnnxPolicy:
+    """Policy that maps official observations to controls as its metadata say.
+
+    Attributes:
+        about: The metadata.
+        latencies: Duration of every inference [s].
+    """
+
+    def __init__(self, path: Path, env_id: str, model: mujoco.MjModel, observation_size: int) -> None:
+        """Load a policy.
+
+        Args:
+            path: ONNX file.
+            env_id: Official environment, for example ``Ant-v4``.
+            model: Its unperturbed model.
+            observation_size: Size of its observation.
+
+        Raises:
+            PolicyMismatch: If the file is no policy of this project, or one for another robot.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        properties = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in properties:
+            raise PolicyMismatch(f"{path}: holds no {METADATA_KEY} metadata; export it with scripts/export.py.")
+        self.about: dict[str, Any] = json.loads(properties[METADATA_KEY])
+        self.latencies: list[float] = []
+        self._read_observations(env_id, observation_size)
+        self._read_actions(env_id, model)
+
+    def __call__(self, observation: np.ndarray) -> np.ndarray:
+        """Return the controls [A] for an official observation [D]."""
+        seen = np.clip(self._scale * observation[self._order], self._low, self._high)
+        inputs = {"obs": seen[None].astype(np.float32)}
+        begin = time.perf_counter()
+        action = self._session.run(None, inputs)[0][0]
+        self.latencies.append(time.perf_counter() - begin)
+        effort = np.clip(self._gain * action + self._offset, *self._limits)
+        return (effort / self._gear)[self._actuators]
+
+    def _read_observations(self, env_id: str, size: int) -> None:
+        """Find the policy's inputs among the official observation."""
+        slices, begin = {}, 0
+        for name, length in LAYOUTS[env_id.split("-")[0]]:
+            slices[name] = np.arange(begin, begin + length)
+            begin += length
+        order, scale, low, high = [], [], [], []
+        for term in self.about["observations"]:
+            indices = slices.get(term["name"], np.array([], dtype=int))
+            if len(indices) != term["size"] or indices[-1] >= size:
+                raise PolicyMismatch(
+                    f"{env_id} does not observe {term['name']} [{term['size']}], which the policy needs."
+                )
+            order.append(indices)
+            scale.append(np.full(len(indices), term["scale"]))
+            bounds = term["clip"] or (-np.inf, np.inf)
+            low.append(np.full(len(indices), bounds[0]))
+            high.append(np.full(len(indices), bounds[1]))
+        self._order, self._scale = np.concatenate(order), np.concatenate(scale)
+        self._low, self._high = np.concatenate(low), np.concatenate(high)
+
+    def _read_actions(self, env_id: str, model: mujoco.MjModel) -> None:
+        """Find the policy's outputs among the actuators."""
+        (term,) = self.about["actions"]
+        driven = [model.joint(model.actuator(i).trnid[0]).name for i in range(model.nu)]
+        if sorted(driven) != sorted(term["joint_names"]):
+            raise PolicyMismatch(f"{env_id} drives {', '.join(driven)}; the policy {', '.join(term['joint_names'])}.")
+        self._actuators = np.array([term["joint_names"].index(name) for name in driven])
+        self._gain, self._offset = np.array(term["scale"]), np.array(term["offset"])
+        self._limits = np.array(term["clip"]).T
+        self._gear = np.array([model.actuator(driven.index(name)).gear[0] for name in term["joint_names"]])

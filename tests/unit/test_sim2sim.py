@@ -1,0 +1,170 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The judge outside: exported policies in the official environments."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from cgrpo_app.sim2sim import main, run
+from cgrpo_app.sim2sim_perturbation import FACTORS, PARAMETERS, Perturbation, all_perturbations
+from cgrpo_app.sim2sim_policy import METADATA_KEY, OnnxPolicy, PolicyMismatch
+
+ROOT = Path(__file__).resolve().parents[2]
+GEARS = {"bthigh": 120.0, "bshin": 90.0, "bfoot": 60.0, "fthigh": 120.0, "fshin": 60.0, "ffoot": 30.0}
+TERMS = {
+    "root_height": 1,
+    "root_pitch": 1,
+    "joint_pos": 6,
+    "root_lin_vel": 2,
+    "root_pitch_rate": 1,
+    "joint_vel": 6,
+}
+
+
+def write_policy(path: Path, weight: np.ndarray, terms=None, joints=None, **term) -> Path:
+    """Write a linear policy ``actions = obs @ weight`` for HalfCheetah with its metadata."""
+    joints = joints or list(GEARS)
+    about = {
+        "task": "HalfCheetah-CGRPO",
+        "observations": [
+            {"name": name, "size": size, "scale": 1.0, "clip": None} | term for name, size in (terms or TERMS).items()
+        ],
+        "actions": [
+            {
+                "joint_names": joints,
+                "scale": [GEARS.get(name, 1.0) for name in joints],
+                "offset": [0.0] * len(joints),
+                "clip": [[-GEARS.get(name, 1.0), GEARS.get(name, 1.0)] for name in joints],
+            }
+        ],
+    }
+    rows, columns = weight.shape
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["obs", "weight"], ["actions"])],
+        "policy",
+        [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", rows])],
+        [helper.make_tensor_value_info("actions", TensorProto.FLOAT, ["batch", columns])],
+        [numpy_helper.from_array(weight.astype(np.float32), "weight")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(about)})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def env():
+    made = gym.make("HalfCheetah-v5", max_episode_steps=20)
+    made.reset(seed=0)
+    yield made
+    made.close()
+
+
+def load(path: Path, env) -> OnnxPolicy:
+    return OnnxPolicy(path, "HalfCheetah-v5", env.unwrapped.model, 17)
+
+
+def test_inputs_and_outputs_go_by_their_names(tmp_path, env):
+    """A policy with other orders of terms and joints gets what it asks for and moves what it means."""
+    weight, observation = np.random.default_rng(0).normal(size=(17, 6)), np.random.default_rng(1).normal(size=17)
+    terms = dict(reversed(TERMS.items()))
+    joints = list(reversed(GEARS))
+    controls = load(write_policy(tmp_path / "p.onnx", weight, terms, joints), env)(observation)
+    parts = np.split(observation, np.cumsum(list(TERMS.values()))[:-1])
+    expected = np.clip(np.concatenate(parts[::-1]) @ weight, -1.0, 1.0)[::-1]
+    np.testing.assert_allclose(controls, expected, atol=1e-5)
+
+
+def test_scale_and_clip_of_observations(tmp_path, env):
+    weight, observation = np.eye(17, 6) * 0.1, np.linspace(-4.0, 4.0, 17)
+    policy = load(write_policy(tmp_path / "p.onnx", weight, scale=2.0, clip=[-3.0, 3.0]), env)
+    np.testing.assert_allclose(policy(observation), 0.1 * np.clip(2.0 * observation[:6], -3.0, 3.0), atol=1e-6)
+
+
+def test_policies_of_other_robots_are_refused(tmp_path, env):
+    with pytest.raises(PolicyMismatch, match="does not observe contact_forces"):
+        load(write_policy(tmp_path / "p.onnx", np.zeros((18, 6)), TERMS | {"contact_forces": 1}), env)
+    with pytest.raises(PolicyMismatch, match="the policy hip_1"):
+        load(write_policy(tmp_path / "p.onnx", np.zeros((17, 1)), joints=["hip_1"]), env)
+
+
+def test_late_actions_start_with_none(tmp_path, env, monkeypatch):
+    """With a delay of 2 the first two controls are zero and the third is the policy's first."""
+    policy = load(write_policy(tmp_path / "p.onnx", np.random.default_rng(0).normal(size=(17, 6))), env)
+    applied, step = [], type(env).step
+    monkeypatch.setattr(type(env), "step", lambda self, action: (applied.append(action), step(self, action))[1])
+    first = policy(env.reset(seed=5)[0])
+    run(env, policy, episodes=1, seed=5, perturbation=Perturbation(delay=2))
+    assert len(applied) == 20 and not np.any(applied[:2])
+    np.testing.assert_array_equal(applied[2], first)
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS)
+def test_parameters_are_multiplied(env, parameter):
+    """One parameter changes by the factor, the masses' inertias with them, the rest stays."""
+    original = gym.make("HalfCheetah-v5").unwrapped.model
+    changed = env.unwrapped.model
+    Perturbation(parameter=parameter, factor=1.2).apply(changed)
+    for name, field in (
+        ("mass", "body_mass"),
+        ("mass", "body_inertia"),
+        ("friction", "geom_friction"),
+        ("actuator_gain", "actuator_gear"),
+    ):
+        before, after = getattr(original, field), getattr(changed, field)
+        factor = 1.2 if name == parameter else 1.0
+        if field == "geom_friction":
+            np.testing.assert_array_equal(after[:, 1:], before[:, 1:])
+            before, after = before[:, 0], after[:, 0]
+        np.testing.assert_allclose(after, factor * before)
+    np.testing.assert_allclose(changed.opt.gravity, (1.2 if parameter == "gravity" else 1.0) * original.opt.gravity)
+
+
+def test_every_perturbation_has_a_name_of_its_own():
+    names = [perturbation.name for perturbation in all_perturbations()]
+    assert len(set(names)) == len(names) == 3 + 2 + len(PARAMETERS) * len(FACTORS)
+
+
+def test_command_needs_neither_isaac_lab_nor_torch(tmp_path):
+    """A whole run in a process of its own, with the result of an Isaac Lab evaluation to compare with."""
+    policy = write_policy(tmp_path / "p.onnx", np.zeros((17, 6)))
+    (tmp_path / "report.json").write_text(json.dumps({"final_policy": {"return": {"mean": 2.0}}}))
+    arguments = [f"--policy={policy}", "--env=HalfCheetah-v5", "--episodes=2", f"--json={tmp_path / 'r.json'}"]
+    arguments += [f"--reference={tmp_path / 'report.json'}"]
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'source')!r}); from cgrpo_app.sim2sim import main; "
+        f"main({arguments!r}); print('heavy:', [m for m in ('torch', 'isaaclab', 'warp') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "heavy: []" in done.stdout
+    result = json.loads((tmp_path / "r.json").read_text())
+    assert result["episodes"] == 2 and set(result["return"]) == {"mean", "std"}
+    assert result["length"]["mean"] == 1000.0
+    assert result["return_ratio"] == pytest.approx(result["return"]["mean"] / 2.0)
+    assert 0.0 < result["latency_s"]["p50"] <= result["latency_s"]["p99"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--policy", "missing.onnx", "--env", "Ant-v4"), "--policy missing.onnx: there is no such file"),
+        (("--policy", "missing.onnx", "--env", "Hopper-v4"), "--env Hopper-v4: there are HalfCheetah"),
+        (("--policy", "missing.onnx", "--env", "Ant-v4", "--episodes", "0"), "--episodes 0"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and message in line
