@@ -58,6 +58,43 @@ def test_episodes_are_cut_after_1000_steps(robot):
         assert "outcome" not in extras
 
 
+@pytest.mark.parametrize(
+    ("robot", "physics"),
+    [
+        ("Walker2d", "mujoco"),
+        ("Walker2d", "newton_mjwarp"),
+        pytest.param("HalfCheetah", "mujoco", marks=pytest.mark.slow),
+        pytest.param("Ant", "mujoco", marks=pytest.mark.slow),
+    ],
+)
+def test_a_fixed_policy_returns_the_same(robot, physics):
+    """Mean return and length over 100 episodes agree within three standard errors."""
+    official = gym.make(f"{robot}-v4")
+    size, actuators = official.observation_space.shape[0], official.action_space.shape[0]
+    weight = (0.5 * np.random.default_rng(3).normal(size=(size, actuators))).astype(np.float32)
+    expected = []
+    for seed in range(100):
+        observation, _ = official.reset(seed=seed)
+        total, length, ended = 0.0, 0, False
+        while not ended:
+            action = np.clip(observation.astype(np.float32) @ weight, -1.0, 1.0)
+            observation, reward, terminated, truncated, _ = official.step(action)
+            total, length, ended = total + reward, length + 1, terminated or truncated
+        expected.append((total, length))
+    with lab_env(robot, "v4", physics, num_envs=100) as env:
+        sums, done = torch.zeros(2, 100), torch.zeros(100, dtype=torch.bool)
+        observations, _ = env.reset()
+        while not done.all():
+            observations, rewards, terminated, truncated, _ = env.step(
+                observations["policy"] @ torch.from_numpy(weight)
+            )
+            sums += torch.stack((rewards, torch.ones(100))) * ~done
+            done |= terminated | truncated
+    expected, actual = np.array(expected).T, sums.numpy()
+    error = np.sqrt((expected.var(axis=1) + actual.var(axis=1)) / 100)
+    assert (np.abs(expected.mean(axis=1) - actual.mean(axis=1)) <= 3.0 * error + 1e-3).all()
+
+
 @pytest.mark.parametrize(("robot", "version"), [("HalfCheetah", "v4"), ("Walker2d", "v5"), ("Ant", "v5")])
 def test_reward_terms_have_the_official_names_and_sums(robot, version):
     """Terms add up to the reward of the whole episode and to the official infos."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -57,15 +57,19 @@ class LocomotionEnv(DirectRLEnv):
         """
         super().__init__(cfg, render_mode, **kwargs)
         self.robot: Articulation = self.scene["robot"]
-        joints, _ = self.robot.find_joints(list(self.JOINTS), preserve_order=True)
-        self._joints = torch.tensor(joints, dtype=torch.int32, device=self.device)
-        self._actuated, _ = self.robot.find_joints(list(self.ACTUATORS), preserve_order=True)
+        self._joints = self._joint_ids(self.JOINTS)
+        self._actuated = self._joint_ids(self.ACTUATORS)
         self._gear = torch.tensor(list(self.ACTUATORS.values()), device=self.device)
         self.actions = torch.zeros(self.num_envs, len(self.ACTUATORS), device=self.device)
         self.qpos, self.qvel = self._read_state()
         self._forward_velocity = torch.zeros(self.num_envs, device=self.device)
         self._sums = {name: torch.zeros(self.num_envs, device=self.device) for name in self._reward_names()}
         self.extras["outcome_value"] = {name: torch.zeros_like(total) for name, total in self._sums.items()}
+
+    def _joint_ids(self, names: Iterable[str]) -> torch.Tensor:
+        """Isaac Lab's indices of joints; on the device, where indexing with them does not wait for the host."""
+        ids, _ = self.robot.find_joints(list(names), preserve_order=True)
+        return torch.tensor(ids, dtype=torch.int32, device=self.device)
 
     @classmethod
     @abstractmethod

@@ -36,7 +36,9 @@ class AntEnv(LocomotionEnv):
     def __init__(self, cfg: AntV4EnvCfg, render_mode: str | None = None, **kwargs) -> None:
         """See :class:`LocomotionEnv`."""
         super().__init__(cfg, render_mode, **kwargs)
-        self._bodies = self.sim.physics_manager.mujoco_body_ids(BODIES)
+        bodies = self.sim.physics_manager.mujoco_body_ids(BODIES)
+        self._torso, self._bodies = bodies[0], torch.tensor(bodies, device=self.device)
+        self._start = torch.tensor(self.START, device=self.device)
         self._torso_x = self.qpos[:, 0].clone()
         self._wrenches = torch.zeros(self.num_envs, len(BODIES), 6, device=self.device)
 
@@ -82,13 +84,13 @@ class AntEnv(LocomotionEnv):
 
     def _draw_start(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         qpos = self._uniform(count, len(self.START) + len(self.JOINTS))
-        qpos[:, : len(self.START)] += torch.tensor(self.START, device=self.device)
+        qpos[:, : len(self.START)] += self._start
         return qpos, self.cfg.reset_noise_scale * torch.randn(count, 6 + len(self.JOINTS), device=self.device)
 
     def _forward_progress(self, qpos_before: torch.Tensor) -> torch.Tensor:
         # Gymnasium reads the torso's position in space, which the RK4 integrator leaves at its last stage.
         before = self._torso_x
-        self._torso_x = self.sim.physics_manager.mjdata_field("xpos")[:, self._bodies[0], 0].clone()
+        self._torso_x = self.sim.physics_manager.mjdata_field("xpos")[:, self._torso, 0].clone()
         if self.cfg.contact_forces:
             wrenches = self.sim.physics_manager.mjdata_field("cfrc_ext")[:, self._bodies]
             self._wrenches = wrenches.clamp(*self.cfg.contact_force_range)
