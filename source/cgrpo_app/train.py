@@ -24,6 +24,9 @@ from cgrpo_lab.runners.checkpoint import read_checkpoint
 LAUNCH_FILE = "launch.json"
 """What the run was started with, so that ``--resume`` needs none of it again."""
 
+NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
+"""rsl_rl's selection for a run that starts from what another has learned."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Train.
@@ -133,10 +136,13 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         )
         if checkpoint is not None:
             try:
-                runner.load(str(checkpoint))
+                runner.load(str(checkpoint), load_cfg=None if args.resume else NEW_RUN)
             except MISMATCHES as error:
                 raise mismatch(checkpoint, error) from error
-            print(f"restored {checkpoint.name}: {runner.current_learning_iteration} iterations done")
+            done = (
+                f"{runner.current_learning_iteration} iterations done" if args.resume else "as the start of a new run"
+            )
+            print(f"restored {checkpoint.name}: {done}")
         remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration
         if remaining <= 0:
             raise UserError(

@@ -269,3 +269,14 @@ def test_diversity_is_finite_for_a_centroid_at_zero(features):
     value = objective.diversity(features, torch.arange(2), 2, 0.5)
     value.backward()
     assert value.item() == 0.0 and features.grad.isfinite().all()
+
+
+def test_samples_that_are_not_judged_are_left_out_of_the_group():
+    """Judged 1, 2, 3, ..., 10 have mean 5.5; what the others hold changes nothing, and they get exactly zero."""
+    judged = torch.zeros(1, 20, dtype=torch.bool)
+    judged[0, :10] = True
+    advantages = torch.cat((torch.arange(1.0, 11.0), torch.full((10,), 1000.0))).unsqueeze(0)
+    normalized, std, degenerate = objective.normalize_by_group(advantages, torch.tensor([0]), 1, judged)
+    alone, alone_std, _ = objective.normalize_by_group(advantages[:, :10], torch.tensor([0]), 1)
+    assert torch.allclose(normalized[:, :10], alone) and torch.allclose(std, alone_std)
+    assert torch.equal(normalized[:, 10:], torch.zeros(1, 10)) and degenerate == 0

@@ -5,7 +5,6 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +15,8 @@ from tensordict import TensorDict
 from cgrpo_lab.advantages import AdvantageEstimator, make_estimator
 from cgrpo_lab.algorithms import objective
 from cgrpo_lab.algorithms.config import CGRPOCfg, ConfigError, GroupPolicyCfg
+from cgrpo_lab.algorithms.mini_batches import MiniBatch, mini_batches
+from cgrpo_lab.algorithms.observation_sets import resolve_obs_groups, select, width
 from cgrpo_lab.clustering import KMeans
 from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, gaussian
 from cgrpo_lab.reference import MixtureReference
@@ -25,26 +26,6 @@ logger = logging.getLogger(__name__)
 
 SCORE_MEMORY = 0.9
 """A policy's score is a running mean of its reward per step; this much of it is kept each iteration."""
-
-
-@dataclass
-class MiniBatch:
-    """B samples of every policy; see :class:`GroupRollout` for the fields."""
-
-    observations: torch.Tensor
-    """[N, B, D]."""
-    samples: torch.Tensor
-    """[N, B, A]."""
-    means: torch.Tensor
-    """[N, B, A]."""
-    log_probs: torch.Tensor
-    """[N, B]."""
-    advantages: torch.Tensor
-    """[N, B]."""
-    next_observations: torch.Tensor | None
-    """[N, B, D], only where the smoothness penalty asks for it."""
-    same_episode: torch.Tensor | None
-    """[N, B], likewise."""
 
 
 class CGRPO:
@@ -118,7 +99,7 @@ class CGRPO:
         generator = torch.Generator(device).manual_seed(cfg["seed"])
         policy = GroupPolicy(
             num_policies=algorithm.num_policies,
-            obs_dim=_width(obs, obs_groups["actor"]),
+            obs_dim=width(obs, obs_groups["actor"]),
             action_dim=env.num_actions,
             generator=torch.Generator().manual_seed(cfg["seed"]),
             **vars(GroupPolicyCfg.from_dict(cfg["group_policy"])),
@@ -128,7 +109,7 @@ class CGRPO:
             num_policies=algorithm.num_policies,
             envs_per_policy=env.num_envs // algorithm.num_policies,
             obs_dim=policy.obs_dim,
-            state_dim=_width(obs, obs_groups["state"]),
+            state_dim=width(obs, obs_groups["state"]),
             action_dim=env.num_actions,
             device=device,
         )
@@ -163,7 +144,7 @@ class CGRPO:
         Returns:
             Actions to execute, shape [E, A].
         """
-        seen, states = self._select(obs, "actor"), self._select(obs, "state")
+        seen, states = select(obs, self.obs_groups["actor"]), select(obs, self.obs_groups["state"])
         mean = self.policy(seen.view(self.cfg.num_policies, -1, seen.shape[-1]))
         samples = self.policy.sample(mean, self.generator)
         log_probs = self.policy.log_prob(samples, mean)
@@ -188,7 +169,7 @@ class CGRPO:
         # rsl_rl calls this in inference mode, whose tensors could neither be trained on nor restored later.
         with torch.inference_mode(False), torch.no_grad():
             rollout = self.rollout
-            rollout.finish(self._select(obs, "actor"), self._select(obs, "state"))
+            rollout.finish(select(obs, self.obs_groups["actor"]), select(obs, self.obs_groups["state"]))
             torch.sub(rollout.raw_states, self.state_normalizer._mean, out=rollout.states)
             rollout.states.div_(self.state_normalizer._std + self.state_normalizer.eps)
 
@@ -200,8 +181,9 @@ class CGRPO:
 
             estimate = self.estimator(rollout)
             advantages = rollout.per_policy(estimate.advantages)
+            judged = None if estimate.judged is None else rollout.per_policy(estimate.judged)
             normalized, group_std, degenerate = objective.normalize_by_group(
-                advantages, self.groups, self.cfg.num_groups
+                advantages, self.groups, self.cfg.num_groups, judged
             )
             self._advantages = normalized
             if self.cfg.adaptive_clip:
@@ -301,32 +283,16 @@ class CGRPO:
         return objective.diversity(points, self.groups, self.cfg.num_groups, self.cfg.diversity_threshold)
 
     def _mini_batches(self) -> Iterator[MiniBatch]:
-        """Every sample of every policy once per epoch, in an order of its own for each policy."""
-        rollout, cfg = self.rollout, self.cfg
+        """Minibatches of this iteration."""
         self._old_log_std = self.policy.log_std.detach().clone()
-        observations = rollout.per_policy(rollout.observations)
-        samples, means = rollout.per_policy(rollout.samples), rollout.per_policy(rollout.means)
-        log_probs = rollout.per_policy(rollout.log_probs)
-        same_episode = ~rollout.per_policy(rollout.dones)
-        count = log_probs.shape[1]
-        size = count // cfg.num_mini_batches
-        row = torch.arange(cfg.num_policies, device=self.device).unsqueeze(1)
-        for _ in range(cfg.num_learning_epochs):
-            keys = torch.rand(cfg.num_policies, count, device=self.device, generator=self.generator)
-            order = keys.argsort(dim=1)
-            for start in range(0, size * cfg.num_mini_batches, size):
-                index = order[:, start : start + size]
-                smooth = cfg.smoothness_coef > 0.0
-                yield MiniBatch(
-                    observations=observations[row, index],
-                    samples=samples[row, index],
-                    means=means[row, index],
-                    log_probs=log_probs[row, index],
-                    advantages=self._advantages[row, index],
-                    # The same environment one step later: samples are laid out step by step.
-                    next_observations=observations[row, index + rollout.envs_per_policy] if smooth else None,
-                    same_episode=same_episode[row, index] if smooth else None,
-                )
+        return mini_batches(
+            self.rollout,
+            self._advantages,
+            num_epochs=self.cfg.num_learning_epochs,
+            num_mini_batches=self.cfg.num_mini_batches,
+            with_next=self.cfg.smoothness_coef > 0.0,
+            generator=self.generator,
+        )
 
     def _clip_gradients(self) -> torch.Tensor:
         """Clip each policy's gradient norm; a gradient that is not finite becomes zero, which leaves Adam its momentum.
@@ -367,6 +333,10 @@ class CGRPO:
                 self.learning_rate = min(1.0e-2, self.learning_rate * 1.5)
 
     # -- What the runner asks for ------------------------------------------------------------------------------------
+
+    def start_episodes(self, ages: torch.Tensor) -> None:
+        """Learn how many steps the running episodes are old, [E]; they begin at zero otherwise."""
+        self.rollout.clock.copy_(ages)
 
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
@@ -415,11 +385,12 @@ class CGRPO:
 
         Args:
             loaded_dict: A checkpoint.
-            load_cfg: rsl_rl's selection; ``optimizer: False`` keeps the fresh optimiser.
+            load_cfg: rsl_rl's selection; ``optimizer: False`` keeps the fresh optimiser, ``iteration: False`` starts
+                counting anew, with fresh random numbers and episodes.
             strict: Whether parameter names must match exactly.
 
         Returns:
-            True: the runner restores its iteration, too.
+            Whether the runner restores its iteration, too.
 
         Raises:
             ValueError: If the checkpoint was not written by CGRPO.
@@ -431,6 +402,14 @@ class CGRPO:
         if load_cfg is None or load_cfg.get("optimizer", True):
             self.optimizer.load_state_dict(loaded_dict["optimizer_state_dict"])
             self.learning_rate = loaded_dict["learning_rate"]
+        self.scores = loaded_dict["scores"].to(self.device)
+        goes_on = load_cfg is None or load_cfg.get("iteration", True)
+        if goes_on:
+            self._restore_progress(loaded_dict)
+        return goes_on
+
+    def _restore_progress(self, loaded_dict: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written."""
         # Generators keep their state on the CPU; its layout differs between devices, so it moves only within one.
         state = loaded_dict["generator_state"].cpu()
         if state.shape == self.generator.get_state().shape:
@@ -438,33 +417,4 @@ class CGRPO:
         clock = loaded_dict["episode_clock"]
         if clock.shape == self.rollout.clock.shape:
             self.rollout.clock.copy_(clock)
-        self.scores = loaded_dict["scores"].to(self.device)
         self.iteration = loaded_dict["algorithm_iteration"]
-        return True
-
-    def _select(self, obs: TensorDict, obs_set: str) -> torch.Tensor:
-        """Concatenate the groups of an observation set, [E, ...] -> [E, D]."""
-        return torch.cat([obs[name] for name in self.obs_groups[obs_set]], dim=-1)
-
-
-def resolve_obs_groups(obs: TensorDict, obs_groups: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Complete the observation sets: ``actor`` is the group ``policy`` and ``state`` what the actor sees, unless given.
-
-    Raises:
-        ConfigError: If a set names a group that the environment does not have.
-    """
-    actor = obs_groups.get("actor", ["policy"])
-    resolved = {"actor": actor, "state": obs_groups.get("state", actor)}
-    for name, groups in resolved.items():
-        missing = [group for group in groups if group not in obs]
-        if missing or not groups:
-            raise ConfigError(
-                f"obs_groups.{name}={groups}: the environment has the groups {sorted(obs.keys())}; name one or more of "
-                "them."
-            )
-    return resolved
-
-
-def _width(obs: TensorDict, groups: list[str]) -> int:
-    """Number of entries of the concatenated groups."""
-    return sum(obs[group].shape[-1] for group in groups)

@@ -38,21 +38,21 @@ def standardize_features(features: torch.Tensor, reference: torch.Tensor | None 
     return (features - center) / torch.where(varies, scale, torch.ones_like(scale))
 
 
-def group_statistics(advantages: torch.Tensor, groups: torch.Tensor, num_groups: int) -> tuple[torch.Tensor, ...]:
-    """Mean, standard deviation and number of samples of each group, [N, P] -> three tensors [K]."""
-    samples = advantages.shape[1]
-    count = torch.zeros(num_groups, device=advantages.device).index_add_(
-        0, groups, torch.full_like(groups, samples, dtype=torch.float32)
-    )
+def group_statistics(
+    advantages: torch.Tensor, groups: torch.Tensor, num_groups: int, judged: torch.Tensor | None = None
+) -> tuple[torch.Tensor, ...]:
+    """Mean, standard deviation and number of the judged samples of each group, [N, P] (and [N, P]) -> three of [K]."""
+    weight = torch.ones_like(advantages) if judged is None else judged.to(advantages.dtype)
+    count = torch.zeros(num_groups, device=advantages.device).index_add_(0, groups, weight.sum(dim=1))
     safe_count = count.clamp(min=1.0)
-    mean = torch.zeros_like(count).index_add_(0, groups, advantages.sum(dim=1)) / safe_count
-    squares = ((advantages - mean[groups].unsqueeze(1)) ** 2).sum(dim=1)
+    mean = torch.zeros_like(count).index_add_(0, groups, (advantages * weight).sum(dim=1)) / safe_count
+    squares = (weight * (advantages - mean[groups].unsqueeze(1)) ** 2).sum(dim=1)
     variance = torch.zeros_like(count).index_add_(0, groups, squares) / (safe_count - 1.0).clamp(min=1.0)
     return mean, variance.sqrt(), count
 
 
 def normalize_by_group(
-    advantages: torch.Tensor, groups: torch.Tensor, num_groups: int
+    advantages: torch.Tensor, groups: torch.Tensor, num_groups: int, judged: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Group-normalised advantages, eq 8.
 
@@ -64,17 +64,21 @@ def normalize_by_group(
         advantages: Advantages of every policy's samples, shape [N, P].
         groups: Group of each policy, shape [N], int64.
         num_groups: Number of groups K.
+        judged: Samples that have an advantage at all, shape [N, P]; the others are left out and get zero. None: all.
 
     Returns:
         Normalised advantages [N, P], standard deviation of each group before normalisation [K], and the number of
         groups with samples but without variance (0-dim).
     """
-    mean, std, count = group_statistics(advantages, groups, num_groups)
-    overall = advantages.std() if advantages.numel() >= MIN_SAMPLES_FOR_STD else torch.ones_like(std)
+    mean, std, count = group_statistics(advantages, groups, num_groups, judged)
+    _, overall, total = group_statistics(advantages, torch.zeros_like(groups), 1, judged)
+    overall = torch.where(total >= MIN_SAMPLES_FOR_STD, overall, torch.ones_like(overall))
     scale = torch.where(count >= MIN_SAMPLES_FOR_STD, std, overall)
     degenerate = scale <= ROUNDING * mean.abs() + EPSILON
     scale = torch.where(degenerate, torch.full_like(scale, torch.inf), scale)
     normalized = (advantages - mean[groups].unsqueeze(1)) / (scale[groups].unsqueeze(1) + EPSILON)
+    if judged is not None:
+        normalized = torch.where(judged, normalized, torch.zeros_like(normalized))
     return normalized, std, (degenerate & (count > 0)).sum()
 
 

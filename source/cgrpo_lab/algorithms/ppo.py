@@ -15,6 +15,9 @@ class PPO(rsl_rl.algorithms.PPO):
     metrics: dict[str, torch.Tensor] = {}
     """PPO has no group diagnostics."""
 
+    def start_episodes(self, ages: torch.Tensor) -> None:
+        """PPO does not look at the age of episodes."""
+
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
         self.storage.clear()

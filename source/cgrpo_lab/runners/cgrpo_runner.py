@@ -150,6 +150,7 @@ class CGRPORunner(OnPolicyRunner):
             self.env.episode_length_buf = torch.randint_like(
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
             )
+            self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
         self.alg.train_mode()
         if self.log_dir is not None:
             with contextlib.redirect_stdout(None):  # rsl_rl prints one line per git repository it looks for
@@ -297,7 +298,7 @@ class CGRPORunner(OnPolicyRunner):
 
         Args:
             path: File to read.
-            load_cfg: rsl_rl's selection of parts.
+            load_cfg: rsl_rl's selection; ``iteration: False`` takes over what was learned and starts a new run.
             strict: Whether parameter names must match exactly.
             map_location: Device to load to; the learning device if None.
 
@@ -309,9 +310,10 @@ class CGRPORunner(OnPolicyRunner):
             ValueError: If the file belongs to another algorithm.
         """
         loaded = read_checkpoint(path, map_location or self.device)
-        if self.alg.load(loaded, load_cfg, strict):
-            self.current_learning_iteration = loaded["iter"]
         infos = loaded.get("infos") or {}
+        if not self.alg.load(loaded, load_cfg, strict):
+            return infos
+        self.current_learning_iteration = loaded["iter"]
         if "total_steps" in infos:
             self.total_steps, self.wall_time = infos["total_steps"], infos["wall_time"]
             self.best_return = infos["best_return"]
