@@ -53,9 +53,8 @@ def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: li
         layout = env.policy_description()
         layout["observations"] = [term for term in layout["observations"] if term["group"] in obs_groups]
     else:
-        units = gym.spec(task).kwargs.get("observation_units", {})
         layout = {
-            "observations": _observation_terms(env, obs_groups, units),
+            "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs),
             "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
         }
     return {

@@ -125,6 +125,7 @@ class LocomotionEnv(DirectRLEnv):
                 "scale": 1.0,
                 "clip": None if term.clip is None else list(term.clip),
                 "unit": term.unit,
+                "note": "in MuJoCo's order, as in the official observation",
             }
             for term in self.observation_terms(self.cfg)
         ]
