@@ -125,3 +125,10 @@ def test_settings_and_constructor_of_the_policies_agree():
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_exists(activation):
     construct(runner_cfg(policy={"activation": activation}))
+
+
+def test_estimators_that_compare_trajectories_need_two_of_them():
+    """One environment has nothing to be compared with; the least-squares value needs no other."""
+    with pytest.raises(ConfigError, match="num_envs=1: estimator='state_cluster' compares trajectories"):
+        CGRPOCfg(estimator="state_cluster", num_mini_batches=1).check_sizes(num_envs=1, num_steps=8)
+    CGRPOCfg(estimator="least_squares", num_mini_batches=1).check_sizes(num_envs=1, num_steps=8)

@@ -244,7 +244,8 @@ class CGRPOCfg(_FromDict):
             num_steps: Steps per environment and iteration T.
 
         Raises:
-            ConfigError: If the environments cannot be divided among the policies, or give too few samples.
+            ConfigError: If the environments cannot be divided among the policies, are too few to compare, or give too
+                few samples.
         """
         fitting = max(num_envs // self.num_policies, 1) * self.num_policies
         _require(
@@ -252,6 +253,12 @@ class CGRPOCfg(_FromDict):
             num_envs,
             num_envs % self.num_policies == 0,
             f"cannot be divided among num_policies={self.num_policies}; use --num_envs {fitting}",
+        )
+        _require(
+            "num_envs",
+            num_envs,
+            self.estimator == "least_squares" or num_envs > 1,
+            f"estimator={self.estimator!r} compares trajectories with one another; use --num_envs 2 or more",
         )
         samples = num_envs // self.num_policies * num_steps
         _require(
