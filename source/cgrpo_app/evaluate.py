@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app import command_line, run_folder
-from cgrpo_app.launch import open_env, resolve
-from cgrpo_app.loading import find, load_runner
+from cgrpo_app.launch import open_env
+from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.provenance import describe_hardware, describe_versions
 
 SEED_OFFSET = 10_000
@@ -36,8 +36,7 @@ def main(argv: Sequence[str]) -> None:
         args.num_envs = min(args.episodes, MAX_ENVS)
     args.num_envs = min(args.num_envs, args.episodes)
 
-    launch = resolve(args, overrides, play_mode=True)
-    checkpoint = find(args, launch)
+    launch, checkpoint = resolve_for_checkpoint(args, overrides)
     if args.seed is None:
         launch.agent_cfg.seed += SEED_OFFSET
         launch.env_cfg.seed = launch.agent_cfg.seed

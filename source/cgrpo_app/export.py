@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cgrpo_app import command_line
-from cgrpo_app.launch import open_env, resolve
-from cgrpo_app.loading import find, load_runner
+from cgrpo_app.launch import open_env
+from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.policy_export import export_policy
 
 
@@ -23,8 +23,7 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--output", type=Path, help="Folder to write to; exported/ beside the checkpoint by default.")
     args, overrides = command_line.parse(parser, argv)
-    launch = resolve(args, overrides, play_mode=True)
-    checkpoint = find(args, launch)
+    launch, checkpoint = resolve_for_checkpoint(args, overrides)
     if args.num_envs is None:
         launch.env_cfg.scene.num_envs = 16
     with open_env(launch, args) as env:

@@ -11,7 +11,7 @@ import torch
 
 from cgrpo_app import run_folder
 from cgrpo_app.errors import UserError
-from cgrpo_app.launch import Launch
+from cgrpo_app.launch import Launch, resolve
 from cgrpo_lab.runners import CGRPORunner
 from cgrpo_lab.runners.checkpoint import read_checkpoint
 
@@ -29,6 +29,25 @@ def find(args: argparse.Namespace, launch: Launch) -> Path:
         task=launch.task,
         entry_point=launch.entry_point,
     )
+
+
+def resolve_for_checkpoint(args: argparse.Namespace, overrides: list[str]) -> tuple[Launch, Path]:
+    """Configurations for playing a checkpoint: those it was trained with, where the command line says nothing else.
+
+    Args:
+        args: Parsed arguments.
+        overrides: Overrides of the command line.
+
+    Returns:
+        The configurations in play mode, and the checkpoint.
+    """
+    launch = resolve(args, overrides, play_mode=True)
+    checkpoint = find(args, launch)
+    completed = run_folder.with_run_overrides(checkpoint.parent, overrides)
+    if completed != overrides:
+        args.device = launch.device
+        launch = resolve(args, completed, play_mode=True)
+    return launch, checkpoint
 
 
 def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from cgrpo_app import command_line
-from cgrpo_app.launch import open_env, resolve
-from cgrpo_app.loading import find, load_runner
+from cgrpo_app.launch import open_env
+from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.video import prepare_rendering, video_wrapper
 
 DEFAULT_ENVS = 4
@@ -37,8 +37,7 @@ def main(argv: Sequence[str]) -> None:
         args.num_envs = DEFAULT_ENVS
     if args.video:
         prepare_rendering()
-    launch = resolve(args, overrides, play_mode=True)
-    checkpoint = find(args, launch)
+    launch, checkpoint = resolve_for_checkpoint(args, overrides)
     folder = checkpoint.parent / "videos" / "play"
     wrappers = [video_wrapper(folder, args.video_length, args.video_length)] if args.video else []
     with open_env(launch, args, wrappers=wrappers, visualizer=args.viz) as env:

@@ -15,6 +15,9 @@ from cgrpo_app.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+LAUNCH_FILE = "launch.json"
+"""What a run was started with, so that resuming and playing it need none of it again."""
+
 SELECTORS = ("latest", "best")
 
 
@@ -112,6 +115,17 @@ def _pick(folder: Path, selector: str) -> Path:
     if not numbered:
         raise UserError(f"{folder}: holds no checkpoint (model_<iteration>.pt).")
     return max(numbered, key=lambda path: int(path.stem.removeprefix("model_")))
+
+
+def with_run_overrides(folder: Path, overrides: list[str]) -> list[str]:
+    """Add the overrides a run was trained with to those of the command line, which win.
+
+    A folder without :data:`LAUNCH_FILE` (a run of Isaac Lab's own command, or a lone checkpoint) adds nothing.
+    """
+    file = folder / LAUNCH_FILE
+    stored = read_json(file)["overrides"] if file.is_file() else []
+    given = {item.split("=", 1)[0] for item in overrides}
+    return [item for item in stored if item.split("=", 1)[0] not in given] + overrides
 
 
 def read_json(path: Path) -> dict[str, Any]:

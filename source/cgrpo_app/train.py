@@ -3,6 +3,7 @@
 
 """``scripts/train.py``: train a task and leave a folder with everything in it."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,9 +21,6 @@ from cgrpo_app.policy_export import export_policy
 from cgrpo_app.provenance import describe_hardware, describe_versions
 from cgrpo_app.video import prepare_rendering, video_wrapper
 from cgrpo_lab.runners.checkpoint import read_checkpoint
-
-LAUNCH_FILE = "launch.json"
-"""What the run was started with, so that ``--resume`` needs none of it again."""
 
 NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
 """rsl_rl's selection for a run that starts from what another has learned."""
@@ -89,12 +87,12 @@ def _resume(args: Any, overrides: list[str]) -> Path:
     """
     launch = resolve(args, overrides)
     checkpoint = find(args, launch)
-    stored = run_folder.read_json(checkpoint.parent / LAUNCH_FILE)
+    stored = run_folder.read_json(checkpoint.parent / run_folder.LAUNCH_FILE)
     args.device = args.device or stored["device"]
     for name in ("num_envs", "seed", "max_iterations"):
         if vars(args)[name] is None:
             setattr(args, name, stored[name])
-    overrides[:0] = stored["overrides"]
+    overrides[:] = run_folder.with_run_overrides(checkpoint.parent, overrides)
     return checkpoint
 
 
@@ -103,9 +101,14 @@ def _print_header(launch: Launch, folder: Path) -> None:
     print(
         f"{launch.task}: {launch.agent_cfg.algorithm.class_name.split(':')[-1]} on {launch.device}, "
         f"{launch.env_cfg.scene.num_envs} envs, physics {launch.physics}, seed {launch.agent_cfg.seed}, "
-        f"{launch.agent_cfg.max_iterations} iterations\nrun folder: {folder}",
+        f"{launch.agent_cfg.max_iterations} iterations\nrun folder: {_from_here(folder)}",
         flush=True,
     )
+
+
+def _from_here(path: Path) -> Path:
+    """Shorter name of a path below the working folder."""
+    return Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
 
 
 def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkpoint: Path | None) -> None:
@@ -124,7 +127,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
     with open_env(launch, args, wrappers=wrappers) as env:
         if checkpoint is None or not args.resume:
             dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
-            run_folder.write_json(folder / LAUNCH_FILE, _launch_record(args, overrides, launch))
+            run_folder.write_json(folder / run_folder.LAUNCH_FILE, _launch_record(args, overrides, launch))
         runner = CGRPORunner(
             env,
             to_dict(launch.agent_cfg),
@@ -194,23 +197,27 @@ def _finish(args: Any, launch: Launch, folder: Path, runner: Any) -> None:
         "torch_threads": torch.get_num_threads(),
     }
     run_folder.write_json(folder / "report.json", report)
-    last = folder / f"model_{runner.current_learning_iteration}.pt"
+    _print_footer(args, launch, folder, runner, summary, f"{files['onnx'].name} within {parity:.1e} of torch")
+
+
+def _print_footer(args: Any, launch: Launch, folder: Path, runner: Any, summary: dict[str, Any], exported: str) -> None:
+    """The last lines: what came out, where it is, and what to type next."""
+    here = _from_here(folder)
+    checkpoint = here / f"model_{runner.current_learning_iteration}.pt"
+    which = f"--task {launch.task} --agent {args.agent}"
     if runner.interrupted:
+        experiment = f" --experiment_name {args.experiment_name}" if args.experiment_name else ""
         print(
-            f"interrupted after iteration {runner.current_learning_iteration}; go on with: "
-            f"scripts/train.py --task {launch.task} --agent {args.agent} --resume --load_run {folder.name}"
+            f"interrupted after iteration {runner.current_learning_iteration}; go on with: ./isaaclab.sh -p "
+            f"scripts/train.py {which} --resume --load_run {folder.name}{experiment}"
         )
     print(
         f"trained {runner.total_steps:,} env steps in {runner.wall_time:.0f} s; deterministic policy over "
         f"{summary['episodes']} episodes: return {summary['return']['mean']:.2f}" + _success_text(summary)
     )
-    print(f"checkpoint: {last}\ncurves:     {folder / 'curves.png'}")
-    print(f"ONNX:       {files['onnx']} (largest difference from torch {parity:.1e})")
-    for script in ("evaluate", "play", "export"):
-        print(
-            f"next:       ./isaaclab.sh -p scripts/{script}.py --task {launch.task} --agent {args.agent} "
-            f"--load_run {folder.name}" + (" --episodes 512" if script == "evaluate" else "")
-        )
+    print(f"checkpoint: {checkpoint}\ncurves:     {here / 'curves.png'}\nONNX:       {here / 'exported'}/{exported}")
+    for script, options in (("evaluate", " --episodes 512"), ("play", " --video"), ("export", "")):
+        print(f"next:       ./isaaclab.sh -p scripts/{script}.py {which} --checkpoint {checkpoint}{options}")
 
 
 def _success_text(summary: dict[str, Any]) -> str:

@@ -18,6 +18,9 @@ import torch
 ROOT = Path(__file__).parents[2]
 TASK = "Franka-Reach-CGRPO"
 
+OVERRIDES = ("agent.save_interval=3", "agent.group_policy.hidden_dims=[32,16]")
+"""Given when a run is trained; whatever is done with its checkpoint later must not need them again."""
+
 
 def command(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a script in an empty folder."""
@@ -58,7 +61,7 @@ def trained(tmp_path_factory) -> Path:
         "3",
         "--run_name",
         "whole",
-        "agent.save_interval=3",
+        *OVERRIDES,
         cwd=folder,
     )
     assert result.returncode == 0, result.stderr
@@ -100,11 +103,12 @@ class TestTrain:
         lines = (trained / "stdout.txt").read_text().splitlines()
         assert lines[0].startswith(f"{TASK}: CGRPO on cpu, 16 envs, physics NativeMujoco, seed 3, 6 iterations")
         assert lines[-1].startswith("next:")
+        assert "--checkpoint logs/rsl_rl/" in lines[-1]
         assert not any("[INFO]" in line or line.startswith("|") for line in lines)
 
     def test_resume_is_exact(self, trained, tmp_path):
         """Three iterations, a new process and three more give the weights of six in one go, bit for bit."""
-        options = ("--num_envs", "16", "--seed", "3", "--max_iterations", "3", "agent.save_interval=3")
+        options = ("--num_envs", "16", "--seed", "3", "--max_iterations", "3", *OVERRIDES)
         assert command("train", *options, cwd=tmp_path).returncode == 0
         resumed = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
         assert resumed.returncode == 0, resumed.stderr
