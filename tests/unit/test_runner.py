@@ -260,13 +260,19 @@ def test_an_interrupt_ends_the_run_after_the_iteration_with_a_checkpoint(tmp_pat
     assert not resumed.interrupted
 
 
-def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path):
-    runner = make(folder=tmp_path)
-    runner.env.fault = lambda step, obs, rewards: signal.raise_signal(signal.SIGINT) if step in (3, 5) else None
-    with pytest.raises(KeyboardInterrupt):
-        runner.learn(10)
-    assert runner.env.steps == 5
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_a_second_ctrl_c_ends_the_run_at_once(tmp_path, before):
+    # A shell starts background jobs with SIGINT ignored; afterwards the handler is what it was.
+    original = signal.signal(signal.SIGINT, before)
+    try:
+        runner = make(folder=tmp_path)
+        runner.env.fault = lambda step, obs, rewards: signal.raise_signal(signal.SIGINT) if step in (3, 5) else None
+        with pytest.raises(KeyboardInterrupt):
+            runner.learn(10)
+        assert runner.env.steps == 5
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, original)
 
 
 def test_training_can_go_on_after_an_interrupt():

@@ -196,7 +196,8 @@ class CGRPORunner(OnPolicyRunner):
 
         def stop(signum: int, frame: object) -> None:
             self.interrupted = True
-            signal.signal(signal.SIGINT, previous[signal.SIGINT])
+            # Not the handler from before: a process started in the background ignores SIGINT.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
         previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
