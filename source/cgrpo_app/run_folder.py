@@ -3,15 +3,14 @@
 
 """The folder of a run: where it is, how it is found again, and its small JSON files."""
 
-import contextlib
 import json
 import logging
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cgrpo_app.errors import UserError
+from cgrpo_lab.whole_file import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -146,12 +145,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     Raises:
         UserError: If it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place.") from error

@@ -11,6 +11,17 @@ from isaaclab_rl.rsl_rl import RslRlBaseRunnerCfg, RslRlMLPModelCfg, RslRlOnPoli
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
 
+PAPER_SIMPLE = {"num_policies": 2, "num_groups": 2, "estimator": "state_cluster"}
+"""CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
+
+PAPER_FULL = PAPER_SIMPLE | {
+    "adaptive_clip": True,
+    "smoothness_coef": 0.01,
+    "diversity_coef": 0.01,
+    "reference_size": 1,
+}
+"""CGRPO-Full of the paper: the same with reference, smoothness, diversity and adaptive clip."""
+
 
 def default_device() -> str:
     """Device an agent learns on unless told: the first GPU, else the CPU (stock Isaac Lab assumes a GPU)."""

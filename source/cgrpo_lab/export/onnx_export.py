@@ -3,10 +3,8 @@
 
 """One self-contained ONNX file: dynamic batch, normaliser inside, metadata, and a parity check with onnxruntime."""
 
-import contextlib
 import io
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+
+from cgrpo_lab.whole_file import whole_file
 
 OPSET = 18
 METADATA_KEY = "cgrpo_lab"
@@ -103,13 +103,7 @@ def export_torchscript(policy: nn.Module, path: Path) -> None:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file through a temporary one; an older file stays whole if that fails."""
+    """Write a file in a folder that is made if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

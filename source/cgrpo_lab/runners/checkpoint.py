@@ -3,8 +3,6 @@
 
 """Checkpoint files: written whole or not at all, read without running code from them."""
 
-import contextlib
-import os
 import pickle
 import random
 import zipfile
@@ -13,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from cgrpo_lab.whole_file import whole_file
 
 DAMAGE = (
     OSError,
@@ -41,14 +41,11 @@ def write_checkpoint(path: str | Path, content: dict[str, Any]) -> None:
     culprit = first_nonfinite(content)
     if culprit is not None:
         raise CheckpointError(f"{path.name} was not written: {culprit} holds NaN or Inf.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            torch.save(content, temporary)
     except (OSError, RuntimeError) as error:
         # torch reports a full disk as a RuntimeError of its zip writer.
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CheckpointError(
             f"{path} could not be written ({str(error).splitlines()[0]}); free some space or choose another --log_root."
         ) from error

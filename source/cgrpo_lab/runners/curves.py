@@ -4,8 +4,9 @@
 """``curves.png``: the metrics of ``progress.csv`` that matter, in one picture."""
 
 import csv
-import os
 from pathlib import Path
+
+from cgrpo_lab.whole_file import whole_file
 
 PANELS = (
     ("Train/mean_reward", "episode return"),
@@ -43,6 +44,5 @@ def draw_curves(table: Path, picture: Path, title: str) -> None:
         axes.grid(alpha=0.3)
         if name == "Train/success":
             axes.set_ylim(-0.02, 1.02)
-    temporary = picture.with_name(f".{picture.name}.tmp")
-    figure.savefig(temporary, format="png", dpi=110)
-    os.replace(temporary, picture)
+    with whole_file(picture) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

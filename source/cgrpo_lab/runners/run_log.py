@@ -6,11 +6,12 @@
 import csv
 import io
 import logging
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
+
+from cgrpo_lab.whole_file import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,8 @@ class ProgressTable:
         writer = csv.DictWriter(text, self.columns, restval="")
         writer.writeheader()
         writer.writerows(self.rows)
-        temporary = self.path.with_suffix(".csv.tmp")
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        os.replace(temporary, self.path)
+        with whole_file(self.path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
 class ProgressLine:

@@ -13,7 +13,14 @@ from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
-from cgrpo_tasks.agents import CGRPORunnerCfg, PPOAlgorithmCfg, PPORunnerCfg, SquashedGaussianCfg
+from cgrpo_tasks.agents import (
+    PAPER_FULL,
+    PAPER_SIMPLE,
+    CGRPORunnerCfg,
+    PPOAlgorithmCfg,
+    PPORunnerCfg,
+    SquashedGaussianCfg,
+)
 
 INIT_LOG_STD = -0.5
 """More noise turns robots over in the first 100k steps, and what they learn on their backs they keep."""
@@ -37,18 +44,7 @@ class LocomotionCGRPOFullRunnerCfg(LocomotionCGRPORunnerCfg):
     """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
 
     algorithm = CGRPOCfg(
-        num_policies=2,
-        num_groups=2,
-        estimator="state_cluster",
-        adaptive_clip=True,
-        smoothness_coef=0.01,
-        diversity_coef=0.01,
-        reference_size=1,
-        gamma=0.99,
-        num_learning_epochs=10,
-        num_mini_batches=4,
-        learning_rate=5.0e-4,
-        schedule="linear",
+        **PAPER_FULL, gamma=0.99, num_learning_epochs=10, num_mini_batches=4, learning_rate=5.0e-4, schedule="linear"
     )
 
 
@@ -57,14 +53,7 @@ class LocomotionCGRPOSimpleRunnerCfg(LocomotionCGRPORunnerCfg):
     """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
 
     algorithm = CGRPOCfg(
-        num_policies=2,
-        num_groups=2,
-        estimator="state_cluster",
-        gamma=0.99,
-        num_learning_epochs=10,
-        num_mini_batches=4,
-        learning_rate=5.0e-4,
-        schedule="linear",
+        **PAPER_SIMPLE, gamma=0.99, num_learning_epochs=10, num_mini_batches=4, learning_rate=5.0e-4, schedule="linear"
     )
 
 

@@ -10,7 +10,14 @@ from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlMLPModelCfg
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
-from cgrpo_tasks.agents import CGRPORunnerCfg, PPOAlgorithmCfg, PPORunnerCfg, SquashedGaussianCfg
+from cgrpo_tasks.agents import (
+    PAPER_FULL,
+    PAPER_SIMPLE,
+    CGRPORunnerCfg,
+    PPOAlgorithmCfg,
+    PPORunnerCfg,
+    SquashedGaussianCfg,
+)
 
 
 @configclass
@@ -33,18 +40,7 @@ class FrankaReachCGRPOFullRunnerCfg(FrankaReachCGRPORunnerCfg):
 
     experiment_name = "franka_reach_cgrpo_full"
     algorithm = CGRPOCfg(
-        num_policies=2,
-        num_groups=2,
-        estimator="state_cluster",
-        adaptive_clip=True,
-        smoothness_coef=0.01,
-        diversity_coef=0.01,
-        reference_size=1,
-        gamma=0.95,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
+        **PAPER_FULL, gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
     )
 
 
@@ -54,14 +50,7 @@ class FrankaReachCGRPOSimpleRunnerCfg(FrankaReachCGRPORunnerCfg):
 
     experiment_name = "franka_reach_cgrpo_simple"
     algorithm = CGRPOCfg(
-        num_policies=2,
-        num_groups=2,
-        estimator="state_cluster",
-        gamma=0.95,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
+        **PAPER_SIMPLE, gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
     )
 
 
