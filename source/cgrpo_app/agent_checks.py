@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from cgrpo_lab.advantages import make_estimator
-from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.validation import ConfigError, require_number
 
 
@@ -61,3 +61,6 @@ def _check_ppo(algorithm: Any) -> None:
         require_number(f"agent.algorithm.{name}", vars(algorithm)[name], at_least=1, integer=True)
     for name in ("gamma", "lam"):
         require_number(f"agent.algorithm.{name}", vars(algorithm)[name], at_least=0.0, at_most=1.0)
+    if algorithm.schedule not in SCHEDULES:
+        # rsl_rl takes any other word for "fixed".
+        raise ConfigError(f"agent.algorithm.schedule={algorithm.schedule!r}: must be one of {', '.join(SCHEDULES)}.")

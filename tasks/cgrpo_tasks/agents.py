@@ -57,6 +57,9 @@ class SquashedGaussianCfg(RslRlMLPModelCfg.GaussianDistributionCfg):
 
 @configclass
 class PPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
-    """rsl_rl's PPO; our subclass only adds what the runner's bookkeeping needs."""
+    """rsl_rl's PPO in our subclass, which knows ``schedule="linear"`` beside rsl_rl's ``adaptive`` and ``fixed``."""
 
     class_name: str = "cgrpo_lab.algorithms.ppo:PPO"
+
+    reward_normalization: bool = False
+    """Whether rewards are divided by the running standard deviation of the discounted return."""

@@ -119,8 +119,8 @@ def runner_cfg(
     }
 
 
-def ppo_cfg(**changes: Any) -> dict[str, Any]:
-    """Config of a runner that trains rsl_rl's PPO with the squashed Gaussian."""
+def ppo_cfg(algorithm: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """Config of a runner that trains rsl_rl's PPO with the squashed Gaussian; ``algorithm`` changes its settings."""
     distribution = {
         "class_name": "cgrpo_lab.policies.squashed_gaussian:SquashedGaussianDistribution",
         "init_std": 0.6,
@@ -133,6 +133,7 @@ def ppo_cfg(**changes: Any) -> dict[str, Any]:
             "num_learning_epochs": 2,
             "num_mini_batches": 4,
             "entropy_coef": 0.0,
+            **(algorithm or {}),
         },
         "actor": {**model, "distribution_cfg": distribution},
         "critic": dict(model),

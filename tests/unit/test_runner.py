@@ -32,6 +32,7 @@ CONFIGS = {
     "full": lambda: runner_cfg(**FULL),
     "clusters": lambda: runner_cfg(estimator="state_cluster", num_policies=2),
     "ppo": ppo_cfg,
+    "ppo_linear": lambda: ppo_cfg({"schedule": "linear", "reward_normalization": True}),
 }
 
 

@@ -7,24 +7,79 @@ from typing import Any
 
 import rsl_rl.algorithms
 import torch
+from rsl_rl.env import VecEnv
+from rsl_rl.modules import EmpiricalNormalization
+from tensordict import TensorDict
 
 
 class PPO(rsl_rl.algorithms.PPO):
-    """The critic baseline: rsl_rl's PPO, its learning untouched."""
+    """The critic baseline: rsl_rl's PPO, with two habits of MuJoCo benchmarks that it lacks.
+
+    Both are off unless asked for. ``reward_normalization`` divides rewards by the running standard deviation of the
+    discounted return, as Gymnasium's ``NormalizeReward``: a critic that starts at zero needs long to reach returns in
+    the hundreds. ``schedule="linear"`` lets the learning rate fall to zero at ``max_iterations``.
+    """
 
     metrics: dict[str, torch.Tensor] = {}
     """PPO has no group diagnostics."""
 
+    def __init__(self, *args: Any, reward_normalization: bool = False, **kwargs: Any) -> None:
+        """Take rsl_rl's arguments and ``reward_normalization``."""
+        super().__init__(*args, **kwargs)
+        self.initial_learning_rate = self.learning_rate
+        self.max_iterations = 0
+        self.iteration = 0
+        self.return_scale = EmpiricalNormalization(()).to(self.device) if reward_normalization else None
+        self._discounted_return = torch.zeros(self.storage.num_envs, device=self.device)
+
+    @staticmethod
+    def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict[str, Any], device: str) -> "PPO":
+        """Build the algorithm from the runner's config."""
+        algorithm = rsl_rl.algorithms.PPO.construct_algorithm(obs, env, cfg, device)
+        algorithm.max_iterations = cfg["max_iterations"]
+        return algorithm
+
     def start_episodes(self, ages: torch.Tensor) -> None:
         """PPO does not look at the age of episodes."""
+
+    def process_env_step(
+        self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
+    ) -> None:
+        """Record the answer of the environments; ``rewards`` and ``dones`` have shape [E]."""
+        if self.return_scale is not None:
+            self._discounted_return.mul_(self.gamma).add_(rewards)
+            self.return_scale.update(self._discounted_return)
+            self._discounted_return.mul_(~dones.bool())
+            rewards = rewards / (self.return_scale._std + self.return_scale.eps)
+        super().process_env_step(obs, rewards, dones, extras)
+
+    def update(self) -> dict[str, float]:
+        """Learn from the rollout, at the scheduled learning rate."""
+        if self.schedule == "linear":
+            remaining = 1.0 - self.iteration / max(self.max_iterations, 1)
+            self.learning_rate = self.initial_learning_rate * max(remaining, 0.0)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.learning_rate
+        self.iteration += 1
+        return super().update()
 
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
         self.storage.clear()
+        self.iteration += 1
 
     def save(self) -> dict[str, Any]:
-        """Everything PPO needs to go on, the adapted learning rate included."""
-        return {**super().save(), "algorithm": "ppo", "learning_rate": self.learning_rate}
+        """Everything PPO needs to go on, the present learning rate included."""
+        state = {
+            **super().save(),
+            "algorithm": "ppo",
+            "learning_rate": self.learning_rate,
+            "algorithm_iteration": self.iteration,
+        }
+        if self.return_scale is not None:
+            state["return_scale_state_dict"] = self.return_scale.state_dict()
+            state["discounted_return"] = self._discounted_return.clone()
+        return state
 
     def load(self, loaded_dict: dict[str, Any], load_cfg: dict[str, bool] | None = None, strict: bool = True) -> bool:
         """Restore a checkpoint of this class or of rsl_rl's own runner.
@@ -36,4 +91,15 @@ class PPO(rsl_rl.algorithms.PPO):
             raise ValueError("checkpoint: was not written by PPO; choose the agent it was trained with (--agent).")
         restored = super().load(loaded_dict, load_cfg, strict)
         self.learning_rate = loaded_dict.get("learning_rate", self.learning_rate)
+        if self.return_scale is not None and "return_scale_state_dict" in loaded_dict:
+            self.return_scale.load_state_dict(loaded_dict["return_scale_state_dict"])
+        if restored:
+            self._restore_progress(loaded_dict)
         return restored
+
+    def _restore_progress(self, loaded_dict: dict[str, Any]) -> None:
+        """Go on where the checkpoint was written; rsl_rl's own files hold nothing of it."""
+        self.iteration = loaded_dict.get("algorithm_iteration", loaded_dict.get("iter", 0))
+        returns = loaded_dict.get("discounted_return")
+        if returns is not None and returns.shape == self._discounted_return.shape:
+            self._discounted_return.copy_(returns)

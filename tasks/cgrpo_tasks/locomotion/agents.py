@@ -59,7 +59,7 @@ class LocomotionCGRPOSimpleRunnerCfg(LocomotionCGRPORunnerCfg):
 
 @configclass
 class LocomotionPPORunnerCfg(PPORunnerCfg):
-    """rsl_rl's PPO with our policy's network, squash, noise and normaliser."""
+    """rsl_rl's PPO with our policy's network, squash, noise, normaliser, optimiser and schedule."""
 
     num_steps_per_env = 32
     max_iterations = 490
@@ -79,7 +79,8 @@ class LocomotionPPORunnerCfg(PPORunnerCfg):
         num_learning_epochs=10,
         num_mini_batches=8,
         learning_rate=5.0e-4,
-        schedule="adaptive",
+        schedule="linear",
+        reward_normalization=True,
         gamma=0.99,
         lam=0.95,
         desired_kl=0.01,

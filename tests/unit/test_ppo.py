@@ -1,0 +1,53 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What our subclass adds to rsl_rl's PPO."""
+
+import pytest
+import torch
+from dummy_env import DummyEnv, ppo_cfg
+
+from cgrpo_lab.runners import CGRPORunner
+
+
+def make(**algorithm):
+    torch.manual_seed(0)
+    return CGRPORunner(DummyEnv(16), ppo_cfg(algorithm), None, "cpu")
+
+
+def step(algorithm, rewards, dones):
+    """One step with these answers; returns the rewards that went into the storage."""
+    obs = DummyEnv(16).get_observations()
+    with torch.inference_mode():
+        algorithm.act(obs)
+        algorithm.process_env_step(obs, rewards, dones, {})
+    return algorithm.storage.rewards[algorithm.storage.step - 1, :, 0]
+
+
+def test_rewards_are_divided_by_the_deviation_of_discounted_returns():
+    algorithm = make(reward_normalization=True, gamma=0.9).alg
+    generator = torch.Generator().manual_seed(1)
+    returns, seen = torch.zeros(16, dtype=torch.float64), []
+    for t in range(8):
+        rewards = torch.randn(16, generator=generator) * 5.0 + 3.0
+        dones = torch.rand(16, generator=generator) < 0.2
+        stored = step(algorithm, rewards, dones)
+        returns = returns * 0.9 + rewards.double()
+        seen.append(returns.clone())
+        returns[dones] = 0.0
+        expected = rewards / (torch.cat(seen).std(correction=0) + 1e-2)
+        torch.testing.assert_close(stored, expected.float(), rtol=1e-4, atol=1e-5, msg=f"step {t}")
+
+
+def test_rewards_stay_as_they_are_unless_asked():
+    rewards = torch.arange(16.0)
+    torch.testing.assert_close(step(make().alg, rewards, torch.zeros(16, dtype=torch.bool)), rewards)
+
+
+def test_linear_schedule_ends_at_zero():
+    runner = make(schedule="linear", learning_rate=1.0e-3)
+    rates = []
+    for _ in range(20):
+        runner.learn(1)
+        rates.append(runner.alg.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1.0e-3 * (1.0 - i / 20) for i in range(20)])
