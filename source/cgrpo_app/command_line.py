@@ -81,13 +81,28 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[argpars
             options = [option for action in parser._actions for option in action.option_strings]
             hint = difflib.get_close_matches(key, options, n=1)
             raise UserError(f"{item}: unknown argument" + (f"; did you mean {hint[0]}?" if hint else " (see --help)."))
-    for name in ("num_envs", "max_iterations", "episodes", "video_length", "video_interval"):
+    for name in ("num_envs", "max_iterations", "steps", "episodes", "video_length", "video_interval"):
         value = vars(args).get(name)
         if value is not None and value < 1:
             raise UserError(f"--{name} {value}: must be at least 1.")
     if vars(args).get("seed") is not None and args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be at least 0.")
     return args, rest
+
+
+def whole_number(text: str) -> int:
+    """Number as people write large ones, ``1000000`` or ``1e6``, for ``type`` of an argument.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is no whole number.
+    """
+    try:
+        number = float(text)
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text} is no whole number such as 1000000 or 1e6")
 
 
 def agent_entry_point(agent: str) -> str:

@@ -3,6 +3,7 @@
 
 """``scripts/train.py``: train a task and leave a folder with everything in it."""
 
+import math
 import os
 import sys
 import time
@@ -43,6 +44,9 @@ def main(argv: Sequence[str]) -> None:
         if vars(args)[name] is not None:
             setattr(launch.agent_cfg, name, vars(args)[name])
     check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
+    if args.steps is not None:
+        steps_per_iteration = launch.env_cfg.scene.num_envs * launch.agent_cfg.num_steps_per_env
+        launch.agent_cfg.max_iterations = math.ceil(args.steps / steps_per_iteration)
     if not args.resume and (args.checkpoint or args.load_run):
         checkpoint = find(args, launch)
     if checkpoint is not None:
@@ -66,6 +70,11 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser = command_line.make_parser("Train a policy in an Isaac Lab environment without a critic network.")
     command_line.add_task_arguments(parser)
     parser.add_argument("--max_iterations", type=int, help="Iterations of the whole run, resumed part included.")
+    parser.add_argument(
+        "--steps",
+        type=command_line.whole_number,
+        help="Env steps of the whole run, such as 1e6, rounded up to whole iterations; instead of --max_iterations.",
+    )
     parser.add_argument("--resume", action="store_true", help="Go on in a run's folder: the latest, or --load_run.")
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
@@ -74,7 +83,10 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
         "--logger", choices=("tensorboard", "wandb", "neptune"), help="Where metrics go beside the table."
     )
     command_line.add_video_arguments(parser)
-    return command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parser, argv)
+    if args.steps is not None and args.max_iterations is not None:
+        raise UserError(f"--steps {args.steps}: --max_iterations says the same in another unit; give one of them.")
+    return args, overrides
 
 
 def _resume(args: Any, overrides: list[str]) -> Path:

@@ -76,6 +76,19 @@ def test_bad_numbers_are_named(option, value):
         parse(f"--{option}={value}")
 
 
+@pytest.mark.parametrize(("text", "number"), [("1e6", 1_000_000), ("250000", 250_000), ("2.5e5", 250_000)])
+def test_large_numbers_may_be_written_short(text, number):
+    assert command_line.whole_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e-3", "many", "", "nan", "inf", "1e999"])
+def test_a_budget_that_is_no_whole_number_is_named(text):
+    parser = command_line.make_parser("Test.")
+    parser.add_argument("--steps", type=command_line.whole_number)
+    with pytest.raises(UserError, match="--steps: .*is no whole number such as 1000000 or 1e6"):
+        command_line.parse(parser, [f"--steps={text}"])
+
+
 def test_a_missing_value_is_named():
     with pytest.raises(UserError, match="--task: expected one argument"):
         parse("--task")
