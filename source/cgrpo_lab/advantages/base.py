@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from cgrpo_lab import distributed
 from cgrpo_lab.validation import require_number
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def explained_variance(targets: Tensor, baseline: Tensor) -> Tensor:
     Returns:
         0-dim tensor, at most 1; 0 where the targets do not vary at all.
     """
-    variance = targets.var(correction=0)
-    left = (targets - baseline).var(correction=0)
+    variance, left = _variance(targets), _variance(targets - baseline)
     return torch.where(variance > 0, 1 - left / variance, torch.zeros_like(variance))
+
+
+def _variance(values: Tensor) -> Tensor:
+    """Variance over the samples of all processes, 0-dim."""
+    mean = values.mean()
+    return distributed.all_mean(values.var(correction=0) + (mean - distributed.all_mean(mean.clone())).square())

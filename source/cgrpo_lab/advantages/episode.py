@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
 from cgrpo_lab.validation import require_choice, require_number
 
@@ -122,12 +123,14 @@ class Episode(AdvantageEstimator):
 
     def _diagnostics(self, judged: Tensor, complete: Tensor, equal: Tensor, unequal: Tensor) -> dict[str, Tensor]:
         """Count what was judged, and say once what keeps the estimator from working."""
-        count = complete.sum().float()
+        count, num_equal, num_unequal = distributed.all_sum(
+            torch.stack((complete.sum(), equal.sum(), unequal.sum())).float()
+        )
         diagnostics = {
-            "judged_share": judged.float().mean(),
+            "judged_share": distributed.all_mean(judged.float().mean()),
             "complete_groups": count,
-            "zero_variance_groups": equal.sum().float(),
-            "unequal_starts": unequal.sum().float() / count.clamp_min(1),
+            "zero_variance_groups": num_equal,
+            "unequal_starts": num_unequal / count.clamp_min(1),
         }
         num_complete, share_unequal = torch.stack((count, diagnostics["unequal_starts"])).tolist()
         if not num_complete:

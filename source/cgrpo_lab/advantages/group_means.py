@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.returns import return_to_go
 from cgrpo_lab.clustering import ResizableBuffers
@@ -106,7 +107,7 @@ class GroupMeans(ResizableBuffers, AdvantageEstimator):
         Raises:
             ValueError: If there is one environment only, or states are not finite.
         """
-        if rollout.rewards.shape[1] < 2:
+        if rollout.rewards.shape[1] * distributed.world_size() < 2:
             raise ValueError("num_envs = 1 leaves no other trajectory to compare with: give at least 2")
         steps = episode_steps_of_states(rollout)
         is_first = not self.group_values.numel()
@@ -118,7 +119,7 @@ class GroupMeans(ResizableBuffers, AdvantageEstimator):
         baseline, fell_back = leave_one_out_means(returns, labels, self.num_groups, self.min_others, counted)
         diagnostics = {
             "explained_variance": explained_variance(returns, baseline),
-            "fallback_share": fell_back.float().mean(),
+            "fallback_share": distributed.all_mean(fell_back.float().mean()),
             **self._diagnostics(labels),
         }
         return GroupAdvantages(returns - baseline, baseline, diagnostics)
@@ -164,7 +165,7 @@ def leave_one_out_means(
     """Average the returns of the *other* environments: in the group, else at the same step, else over everything.
 
     Args:
-        returns: Returns-to-go, ``[T, E]``, of at least two environments.
+        returns: Returns-to-go, ``[T, E]``; in all processes together of at least two environments.
         labels: Groups, ``[T, E]`` int64; -1 for none.
         num_groups: Number of groups ``K``.
         min_others: Fewest samples of others for the first two kinds of mean.
@@ -185,14 +186,16 @@ def leave_one_out_means(
     def others(own: Tensor) -> Tensor:
         """Totals per group minus the part of each environment, picked for each sample: ``[T, E]``."""
         table = own.view(num_groups + 1, num_envs)
-        return (table.sum(dim=1, keepdim=True) - table).flatten()[keys].view(num_steps, num_envs)
+        return (distributed.all_sum(table.sum(dim=1, keepdim=True)) - table).flatten()[keys].view(num_steps, num_envs)
 
     counts = others(own_counts)
     in_group = (labels >= 0) & (counts >= min_others)
     group_means = others(own_sums) / counts.clamp_min(1)
-    fallback = (doubles.sum() - doubles.sum(dim=0)) / (num_steps * (num_envs - 1))
-    if num_envs - 1 >= min_others:
-        fallback = (doubles.sum(dim=1, keepdim=True) - doubles) / (num_envs - 1)
+    num_others = num_envs * distributed.world_size() - 1
+    sums = distributed.all_sum(doubles.sum(dim=1, keepdim=True))
+    fallback = (sums.sum() - doubles.sum(dim=0)) / (num_steps * num_others)
+    if num_others >= min_others:
+        fallback = (sums - doubles) / num_others
     return torch.where(in_group, group_means, fallback).to(returns.dtype), ~in_group
 
 
@@ -240,7 +243,7 @@ class GroupSums(NamedTuple):
             counts.index_add_(0, groups[t], shares[t])
             reward_sums.index_add_(0, groups[t], shares[t] * ahead)
             weights.index_add_(0, groups[t] * size + cut, shares[t] * weight)
-        weights = weights.view(size, size)
+        counts, reward_sums, weights = map(distributed.all_sum, (counts, reward_sums, weights.view(size, size)))
         # The samples in the last row so far are without a group; to make it that of all samples, add the groups.
         counts[-1], reward_sums[-1], weights[-1] = counts.sum(), reward_sums.sum(), weights.sum(dim=0)
         return GroupSums(counts, reward_sums, weights)

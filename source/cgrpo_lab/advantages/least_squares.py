@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.features import RandomFourierFeatures
 from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go, successor
@@ -143,9 +144,10 @@ class LeastSquares(AdvantageEstimator):
         matrix, vector = normal_equations(
             features, rollout.rewards, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.fit_lam
         )
+        matrix, vector = distributed.all_sum(matrix), distributed.all_sum(vector)
         matrix += self.decay * self.normal_matrix
         vector += self.decay * self.normal_vector
-        num_samples = self.decay * self.num_samples + rollout.rewards.numel()
+        num_samples = self.decay * self.num_samples + rollout.rewards.numel() * distributed.world_size()
         # Checked before solving: a solver may raise, or loop, on what is not a number.
         if (matrix.sum() + vector.sum()).isfinite():
             weights = solve_regularised(matrix, vector, self.ridge * num_samples)

@@ -101,7 +101,7 @@ class StateCluster(GroupMeans):
         return self.clusterer.predict(states)
 
     def _regroup(self, rollout: GroupRollout, steps: Tensor) -> tuple[Tensor, Tensor]:
-        refitted = self.clusterer.update(rollout.states[:-1].flatten(0, 1))
+        refitted = self.clusterer.update(rollout.states[:-1].flatten(0, 1), rollout.envs_per_policy)
         labels = self.clusterer.predict(rollout.states.flatten(0, 1)).view(steps.shape)
         if not self.num_groups and not self._warned:
             self._warned = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.binning import make_binning
 from cgrpo_lab.advantages.group_means import GroupMeans
 from cgrpo_lab.validation import require_number
@@ -80,8 +81,9 @@ class TimeStep(GroupMeans):
     def _regroup(self, rollout: GroupRollout, steps: Tensor) -> tuple[Tensor, Tensor]:
         keys = self.binning(rollout.states.flatten(0, 1), steps.flatten())
         acted_upon = keys[: rollout.rewards.numel()]
-        candidates, index = torch.cat((self.bin_keys, acted_upon)).unique(return_inverse=True)
-        visits = torch.bincount(index[len(self.bin_keys) :], minlength=len(candidates))
+        candidates = torch.cat((self.bin_keys, distributed.concatenate(acted_upon.unique()))).unique()
+        visits = torch.bincount(torch.searchsorted(candidates, acted_upon), minlength=len(candidates))
+        visits = distributed.all_sum(visits)
         # Stable, so that which of equally visited bins are kept does not depend on the device.
         kept = visits.argsort(descending=True, stable=True)[: self.max_bins].sort().values
         bins = candidates[kept]
@@ -95,10 +97,10 @@ class TimeStep(GroupMeans):
         return first_visits(labels, rollout.dones)
 
     def _diagnostics(self, labels: Tensor) -> dict[str, Tensor]:
-        visits = torch.bincount(labels.flatten() + 1, minlength=self.num_groups + 1)
+        visits = distributed.all_sum(torch.bincount(labels.flatten() + 1, minlength=self.num_groups + 1))
         return {
             "num_bins": (visits[1:] > 0).sum().float(),
-            "unbinned_share": visits[0] / labels.numel(),
+            "unbinned_share": visits[0] / visits.sum(),
         }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.group_means import leave_one_out_means
 from cgrpo_lab.advantages.least_squares import LeastSquares
@@ -82,16 +83,16 @@ class ValueCentred(AdvantageEstimator):
         Raises:
             ValueError: If there is one environment only, or states are not finite.
         """
-        if rollout.rewards.shape[1] < 2:
+        if rollout.rewards.shape[1] * distributed.world_size() < 2:
             raise ValueError("num_envs = 1 leaves no other trajectory to compare with: give at least 2")
         judged = self.value(rollout)
         states = rollout.states[:-1].flatten(0, 1)
-        self.clusterer.update(states)
+        self.clusterer.update(states, rollout.envs_per_policy)
         labels = self.clusterer.predict(states).view(rollout.rewards.shape)
         means, fell_back = leave_one_out_means(judged.advantages, labels, self.clusterer.num_clusters, self.min_others)
         diagnostics = {
             **judged.diagnostics,
-            "fallback_share": fell_back.float().mean(),
+            "fallback_share": distributed.all_mean(fell_back.float().mean()),
             "residual_explained": explained_variance(judged.advantages, means),
             **self.clusterer.diagnostics(labels),
         }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cgrpo_lab import distributed
 from cgrpo_lab.clustering.backends import BACKENDS
 from cgrpo_lab.clustering.distances import batches_of_distances
 from cgrpo_lab.clustering.memory import Batches
@@ -128,11 +129,12 @@ class Clusterer(ResizableBuffers, ABC):
     def num_clusters(self) -> int:
         """Number of clusters; labels run from 0 to one less."""
 
-    def fit(self, points: Tensor) -> Clusterer:
+    def fit(self, points: Tensor, *, block: int | None = None) -> Clusterer:
         """Find the clusters of points.
 
         Args:
             points: Points, ``[P, d]``.
+            block: See :func:`cgrpo_lab.distributed.locate`; None if these points are all there are.
 
         Returns:
             This clusterer.
@@ -142,12 +144,16 @@ class Clusterer(ResizableBuffers, ABC):
             ImportError: If they are on CUDA and cuML is missing.
         """
         _require_points(points)
-        if len(points) > self.max_fit_points:
-            order = torch.randperm(len(points), generator=self.generator, device=self.generator.device)
-            points = points[order[: self.max_fit_points].to(points.device)]
+        count = distributed.count(points, block)
+        chosen = torch.arange(count, device=points.device)
+        if count > self.max_fit_points:
+            order = torch.randperm(count, generator=self.generator, device=self.generator.device)
+            chosen = order[: self.max_fit_points].to(points.device)
+        points = distributed.fetch(points, chosen, block)
         frame = Frame.of(points, self.num_dims)
         self._fit(frame.enter(points), frame)
         self.center, self.scale, self.axes = frame
+        self._take_over()
         return self
 
     def predict(self, points: Tensor) -> Tensor:
@@ -181,6 +187,15 @@ class Clusterer(ResizableBuffers, ABC):
     def halvings(self) -> int:
         """How often memory ran out and a batch was halved."""
         return self._distance_batches.halvings if self._distance_batches else 0
+
+    def _take_over(self) -> None:
+        """Take the clusters of the main process: on CUDA, equal points need not give equal clusters."""
+        buffers = dict(self.named_buffers(recurse=False))
+        shapes = distributed.gather({name: buffer.shape for name, buffer in buffers.items()})[0]
+        for name, buffer in buffers.items():
+            fitting = buffer if buffer.shape == shapes[name] else buffer.new_empty(shapes[name])
+            distributed.broadcast([fitting])
+            setattr(self, name, fitting)
 
     @abstractmethod
     def _fit(self, points: Tensor, frame: Frame) -> None:

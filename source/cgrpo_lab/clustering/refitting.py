@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from cgrpo_lab import distributed
 from cgrpo_lab.clustering.agreement import adjusted_rand_index
 from cgrpo_lab.clustering.base import Clusterer
 from cgrpo_lab.validation import require_number
@@ -74,11 +75,12 @@ class Refitting(nn.Module):
         """Label points ``[P, d]`` by the last fit, ``[P]``."""
         return self.clusterer.predict(points)
 
-    def update(self, points: Tensor) -> bool:
+    def update(self, points: Tensor, block: int | None = None) -> bool:
         """Take in the points of an iteration, by a fit if one is due.
 
         Args:
             points: Points, ``[P, d]``.
+            block: See :func:`cgrpo_lab.distributed.locate`; None if these points are all there are.
 
         Returns:
             Whether there was a fit, so that labels may mean something else now.
@@ -87,14 +89,17 @@ class Refitting(nn.Module):
             self.age += 1
             return False
         adapts = self.max_interval > 1 and self.clusterer.is_fitted
-        compared = points[:: -(-len(points) // _COMPARED)]
-        before = self.predict(compared) if adapts else None
+        if adapts:
+            count = distributed.count(points, block)
+            every = torch.arange(0, count, -(-count // _COMPARED), device=points.device)
+            compared = distributed.fetch(points, every, block)
+            before = self.predict(compared)
         self.clusterer.max_fit_points = int(self.fit_points)
-        self.clusterer.fit(points)
+        self.clusterer.fit(points, block=block)
         self.age.zero_()
         count = self.num_clusters
         self.outcomes += torch.tensor([1, int(count == 0), int(count == 1)], device=self.outcomes.device)
-        if before is not None:
+        if adapts:
             self._adapt(1 - adjusted_rand_index(before, self.predict(compared)).item())
         return True
 
@@ -111,8 +116,8 @@ class Refitting(nn.Module):
     def diagnostics(self, labels: Tensor) -> dict[str, Tensor]:
         """Describe how samples, labelled ``[T, E]`` with -1 for noise, spread, and how the fits went."""
         count = self.num_clusters
-        members = torch.bincount(labels.flatten() + 1, minlength=count + 1)
-        sizes = members.float() / labels.numel()
+        members = distributed.all_sum(torch.bincount(labels.flatten() + 1, minlength=count + 1))
+        sizes = members.float() / members.sum()
         fits, all_noise, one_cluster = self.outcomes.float()
         return {
             "num_clusters": sizes.new_tensor(count),
