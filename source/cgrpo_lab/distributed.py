@@ -140,6 +140,11 @@ def all_mean(values: Tensor) -> Tensor:
     return all_sum(values) / world_size() if is_active() else values
 
 
+def joint_mean(values: Tensor) -> Tensor:
+    """:func:`all_mean` with the gradient of the values here; averaged over the processes, that is its own."""
+    return values + (all_mean(values.detach().clone()) - values.detach()) if is_active() else values
+
+
 def concatenate(rows: Tensor) -> Tensor:
     """The rows ``[P, ...]`` of all processes one after the other; ``P`` may differ between them."""
     if not is_active():
@@ -156,6 +161,7 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         reduce_gradients_in_buckets(parameters, world_size(), _BUCKET_MB)
 
 
+@torch.no_grad()
 def broadcast(tensors: Iterable[Tensor]) -> None:
     """Overwrite tensors by those of the main process."""
     if is_active():
@@ -167,8 +173,8 @@ def broadcast(tensors: Iterable[Tensor]) -> None:
 
 # -- Samples of all processes ------------------------------------------------------------------------------------------
 #
-# A process with M environments of a policy numbers samples in blocks of M in a row. In the joint numbering a block holds
-# the W * M environments of all processes, in the order of their ranks.
+# A process with M environments of each policy numbers samples in blocks of M. In the joint numbering a block holds the
+# W * M environments of all processes, in the order of their ranks.
 
 
 def own_part(values: Tensor, dim: int) -> Tensor:

@@ -98,11 +98,6 @@ def test_observation_groups_that_the_environment_does_not_have(name, groups):
         construct(runner_cfg(), obs_groups={"actor": ["policy"], name: groups})
 
 
-def test_more_than_one_process_is_refused():
-    with pytest.raises(ConfigError, match="distributed"):
-        construct(runner_cfg(), multi_gpu={"world_size": 2})
-
-
 @pytest.mark.parametrize("make", [lambda **x: runner_cfg(**x), lambda **x: runner_cfg(policy=x)])
 def test_unknown_settings_are_named_with_those_there_are(make):
     with pytest.raises(ConfigError, match="(?s)clip=0.1: is no such setting; there are .*(clip_param|squash)"):

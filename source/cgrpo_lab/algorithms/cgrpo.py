@@ -12,9 +12,10 @@ from rsl_rl.env import VecEnv
 from rsl_rl.modules import EmpiricalNormalization
 from tensordict import TensorDict
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages import AdvantageEstimator, make_estimator
 from cgrpo_lab.algorithms import objective
-from cgrpo_lab.algorithms.config import CGRPOCfg, ConfigError, GroupPolicyCfg
+from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.algorithms.mini_batches import MiniBatch, mini_batches
 from cgrpo_lab.algorithms.observation_sets import resolve_obs_groups, select, width
 from cgrpo_lab.clustering import KMeans
@@ -92,8 +93,6 @@ class CGRPO:
             ConfigError: If a setting cannot be used with this environment.
         """
         algorithm = CGRPOCfg.from_dict(cfg["algorithm"])
-        if cfg["multi_gpu"] is not None:
-            raise ConfigError("distributed: CGRPO learns in one process; start it without torch.distributed.run.")
         algorithm.check_sizes(env.num_envs, cfg["num_steps_per_env"])
         obs_groups = resolve_obs_groups(obs, cfg["obs_groups"])
         generator = torch.Generator(device).manual_seed(cfg["seed"])
@@ -173,7 +172,7 @@ class CGRPO:
             torch.sub(rollout.raw_states, self.state_normalizer._mean, out=rollout.states)
             rollout.states.div_(self.state_normalizer._std + self.state_normalizer.eps)
 
-            mean_reward = rollout.per_policy(rollout.rewards).mean(dim=1)
+            mean_reward = distributed.all_mean(rollout.per_policy(rollout.rewards).mean(dim=1))
             self.scores = mean_reward if self.iteration == 0 else self.scores.lerp(mean_reward, 1.0 - SCORE_MEMORY)
             if self.cfg.num_groups > 1:
                 self._features = self._trajectory_features(mean_reward)
@@ -187,8 +186,9 @@ class CGRPO:
             )
             self._advantages = normalized
             if self.cfg.adaptive_clip:
+                _, overall_std, _ = objective.group_statistics(advantages, torch.zeros_like(self.groups), 1)
                 by_group = objective.adaptive_clip(
-                    self.cfg.clip_param, group_std, advantages.std(), self.cfg.max_clip_factor
+                    self.cfg.clip_param, group_std, overall_std, self.cfg.max_clip_factor
                 )
                 self.clip = by_group[self.groups]
             self.metrics = {
@@ -203,14 +203,16 @@ class CGRPO:
         if self.reference is not None:
             samples = rollout.per_policy(rollout.samples)
             reference = self.reference.log_prob(rollout.per_policy(rollout.observations[:-1]), samples)
-            kl = (rollout.per_policy(rollout.log_probs) - reference).mean(dim=1)
+            kl = distributed.all_mean((rollout.per_policy(rollout.log_probs) - reference).mean(dim=1))
         variance = self.policy.log_std.mul(2.0).exp().mean(dim=1)
         return objective.trajectory_features(mean_reward, self.policy.entropy(), variance, kl)
 
     def _cluster_policies(self, features: torch.Tensor) -> torch.Tensor:
         """Eq 5: k-means on the standardised features, [N, 4] -> group of each policy [N]."""
         points = objective.standardize_features(features)
-        return KMeans(self.cfg.num_groups, seed=0).fit(points).predict(points)
+        groups = KMeans(self.cfg.num_groups, seed=0).fit(points).predict(points)
+        distributed.broadcast([groups])
+        return groups
 
     # -- Policy updates (lines 27 to 33) -----------------------------------------------------------------------------
 
@@ -227,6 +229,7 @@ class CGRPO:
             loss, terms = self._loss(batch)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
+            distributed.average_gradients(self.policy.parameters())
             terms["nonfinite_gradients"] = self._clip_gradients()
             self.optimizer.step()
             batches += 1
@@ -238,8 +241,8 @@ class CGRPO:
         self.iteration += 1
         # The only place where the update waits for the device.
         names = list(totals)
-        means = torch.stack([totals[name].float() for name in names]).div_(batches).tolist()
-        losses = dict(zip(names, means, strict=True))
+        means = distributed.all_mean(torch.stack([totals[name].float() for name in names]) / batches)
+        losses = dict(zip(names, means.tolist(), strict=True))
         self._adapt_learning_rate(losses["kl"])
         return losses
 
@@ -248,12 +251,14 @@ class CGRPO:
         cfg, policy = self.cfg, self.policy
         mean = policy(batch.observations)
         log_probs = policy.log_prob(batch.samples, mean)
-        surrogate, clip_fraction = objective.clipped_surrogate(log_probs, batch.log_probs, batch.advantages, self.clip)
+        surrogate, clip_fraction = objective.clipped_surrogate(
+            log_probs, batch.log_probs, batch.advantages, self.clip, batch.weights
+        )
         loss = -surrogate.sum()
         with torch.no_grad():
             log_ratio = log_probs - batch.log_probs
             # Schulman's low-variance, non-negative estimate of KL(old || new) from samples of the old policy.
-            kl = (log_ratio.exp() - 1.0 - log_ratio).mean()
+            kl = objective.batch_mean(log_ratio.exp() - 1.0 - log_ratio, batch.weights).mean()
         terms = {"surrogate": -surrogate.detach().mean(), "clip_fraction": clip_fraction.mean(), "kl": kl}
         if cfg.entropy_coef > 0.0:
             loss = loss - cfg.entropy_coef * policy.entropy().sum()
@@ -276,7 +281,8 @@ class CGRPO:
             noise = (batch.samples - batch.means) / self._old_log_std.exp().unsqueeze(1)
             samples = mean + policy.log_std.exp().unsqueeze(1) * noise
             reference = self.reference.log_prob(batch.observations, samples)
-            kl = (gaussian.log_prob(samples, mean, policy.log_std.unsqueeze(1)) - reference).mean(dim=1)
+            log_ratio = gaussian.log_prob(samples, mean, policy.log_std.unsqueeze(1)) - reference
+            kl = distributed.joint_mean(objective.batch_mean(log_ratio, batch.weights))
         variance = policy.log_std.mul(2.0).exp().mean(dim=1)
         features = objective.trajectory_features(self._features[:, 0], policy.entropy(), variance, kl)
         points = objective.standardize_features(features, self._features)
@@ -352,6 +358,14 @@ class CGRPO:
         """The best policy, for play and export."""
         return DeployedPolicy(self.policy, self.best_policy, self.obs_groups["actor"])
 
+    def broadcast_parameters(self) -> None:
+        """Begin as the main process does, whatever the seeds: rsl_rl's runner calls this where there are several."""
+        for module in self._modules().values():
+            distributed.broadcast(module.state_dict().values())
+        state = self.generator.get_state().to(self.device)
+        distributed.broadcast([state])
+        self.generator.set_state(state.cpu())
+
     def train_mode(self) -> None:
         """Let the normalisers learn."""
         self.policy.train()
@@ -374,7 +388,6 @@ class CGRPO:
             **{f"{name}_state_dict": module.state_dict() for name, module in self._modules().items()},
             "optimizer_state_dict": self.optimizer.state_dict(),
             "generator_state": self.generator.get_state(),
-            "episode_clock": self.rollout.clock.clone(),
             "scores": self.scores.clone(),
             "learning_rate": self.learning_rate,
             "algorithm_iteration": self.iteration,
@@ -414,7 +427,4 @@ class CGRPO:
         state = loaded_dict["generator_state"].cpu()
         if state.shape == self.generator.get_state().shape:
             self.generator.set_state(state)
-        clock = loaded_dict["episode_clock"]
-        if clock.shape == self.rollout.clock.shape:
-            self.rollout.clock.copy_(clock)
         self.iteration = loaded_dict["algorithm_iteration"]

@@ -9,6 +9,8 @@ eq 12 adds penalties to an objective that is maximised; we minimise  -L_CGRPO + 
 
 import torch
 
+from cgrpo_lab import distributed
+
 MIN_SAMPLES_FOR_STD = 8
 """A standard deviation of fewer samples is noise; such a group is not divided by it."""
 
@@ -41,13 +43,20 @@ def standardize_features(features: torch.Tensor, reference: torch.Tensor | None 
 def group_statistics(
     advantages: torch.Tensor, groups: torch.Tensor, num_groups: int, judged: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, ...]:
-    """Mean, standard deviation and number of the judged samples of each group, [N, P] (and [N, P]) -> three of [K]."""
+    """Mean, standard deviation and number of the judged samples of each group, [N, P] (and [N, P]) -> three of [K].
+
+    The samples of all processes count; see :mod:`cgrpo_lab.distributed`.
+    """
     weight = torch.ones_like(advantages) if judged is None else judged.to(advantages.dtype)
-    count = torch.zeros(num_groups, device=advantages.device).index_add_(0, groups, weight.sum(dim=1))
+
+    def sums(values: torch.Tensor) -> torch.Tensor:
+        by_policy = distributed.all_sum((weight * values).sum(dim=1))
+        return torch.zeros(num_groups, device=values.device).index_add_(0, groups, by_policy)
+
+    count = sums(torch.ones_like(advantages))
     safe_count = count.clamp(min=1.0)
-    mean = torch.zeros_like(count).index_add_(0, groups, (advantages * weight).sum(dim=1)) / safe_count
-    squares = (weight * (advantages - mean[groups].unsqueeze(1)) ** 2).sum(dim=1)
-    variance = torch.zeros_like(count).index_add_(0, groups, squares) / (safe_count - 1.0).clamp(min=1.0)
+    mean = sums(advantages) / safe_count
+    variance = sums((advantages - mean[groups].unsqueeze(1)) ** 2) / (safe_count - 1.0).clamp(min=1.0)
     return mean, variance.sqrt(), count
 
 
@@ -94,8 +103,17 @@ def adaptive_clip(
     return clip_param * ratio.clamp(1.0, max_factor)
 
 
+def batch_mean(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Mean over a minibatch, [N, B] and the weights of :class:`MiniBatch` [N, B] -> [N]."""
+    return (values if weights is None else values * weights).mean(dim=1)
+
+
 def clipped_surrogate(
-    log_probs: torch.Tensor, old_log_probs: torch.Tensor, advantages: torch.Tensor, clip: torch.Tensor
+    log_probs: torch.Tensor,
+    old_log_probs: torch.Tensor,
+    advantages: torch.Tensor,
+    clip: torch.Tensor,
+    weights: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """PPO's clipped objective with a clip range per policy, eq 8.
 
@@ -104,6 +122,7 @@ def clipped_surrogate(
         old_log_probs: Log-probabilities when the actions were drawn, shape [N, B].
         advantages: Normalised advantages, shape [N, B].
         clip: Clip range of each policy, shape [N].
+        weights: Those of :class:`MiniBatch`, shape [N, B]; None for equal ones.
 
     Returns:
         Objective of each policy, to be maximised [N], and the share of samples outside the clip range [N].
@@ -112,7 +131,7 @@ def clipped_surrogate(
     clip = clip.unsqueeze(1)
     clipped = torch.minimum(torch.maximum(ratio, 1.0 - clip), 1.0 + clip)
     objective = torch.minimum(ratio * advantages, clipped * advantages)
-    return objective.mean(dim=1), (ratio.detach() != clipped.detach()).float().mean(dim=1)
+    return batch_mean(objective, weights), batch_mean((ratio.detach() != clipped.detach()).float(), weights)
 
 
 def smoothness(mean: torch.Tensor, next_mean: torch.Tensor, same_episode: torch.Tensor) -> torch.Tensor:
@@ -129,7 +148,8 @@ def smoothness(mean: torch.Tensor, next_mean: torch.Tensor, same_episode: torch.
     """
     norm = ((next_mean - mean) ** 2).sum(dim=-1).add(1.0e-12).sqrt()
     weight = same_episode.to(norm.dtype)
-    return (norm * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0)
+    pairs = distributed.all_sum(weight.sum(dim=1)).clamp(min=1.0) / distributed.world_size()
+    return (norm * weight).sum(dim=1) / pairs
 
 
 def diversity(features: torch.Tensor, groups: torch.Tensor, num_groups: int, threshold: float) -> torch.Tensor:

@@ -11,6 +11,7 @@ from rsl_rl.modules import EmpiricalNormalization
 from rsl_rl.utils import resolve_nn_activation
 from torch import nn
 
+from cgrpo_lab import distributed
 from cgrpo_lab.policies import gaussian
 
 
@@ -81,9 +82,10 @@ class GroupPolicy(nn.Module):
         return torch.baddbmm(self.biases[-1], x, self.weights[-1])
 
     def sample(self, mean: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Draw pre-squash actions u ~ N(mean, std), [N, B, A] -> [N, B, A]."""
-        noise = torch.randn(mean.shape, dtype=mean.dtype, device=mean.device, generator=generator)
-        return mean + self.log_std.exp().unsqueeze(1) * noise
+        """Draw pre-squash actions u ~ N(mean, std), [N, B, A] -> [N, B, A]; processes share one noise for all."""
+        shape = (mean.shape[0], mean.shape[1] * distributed.world_size(), mean.shape[2])
+        noise = torch.randn(shape, dtype=mean.dtype, device=mean.device, generator=generator)
+        return mean + self.log_std.exp().unsqueeze(1) * distributed.own_part(noise, dim=1)
 
     def log_prob(self, samples: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
         """Log-density of pre-squash samples, [N, B, A] x 2 -> [N, B]."""

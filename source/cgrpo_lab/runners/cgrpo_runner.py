@@ -146,6 +146,7 @@ class CGRPORunner(OnPolicyRunner):
             self.env_state.load_state_dict(self._restored_env["env_state"])
             restore_random_state(self._restored_env["random_state"])
             self._restored_env = None
+            self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
         elif init_at_random_ep_len and self.current_learning_iteration == 0:
             self.env.episode_length_buf = torch.randint_like(
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
