@@ -17,6 +17,7 @@ from rsl_rl.runners import OnPolicyRunner
 from rsl_rl.utils.log_writer import LogWriter
 from tensordict import TensorDict
 
+from cgrpo_lab import distributed
 from cgrpo_lab.algorithms.config import ConfigError
 from cgrpo_lab.runners.checkpoint import (
     first_nonfinite,
@@ -52,7 +53,8 @@ class CGRPORunner(OnPolicyRunner):
 
     Differences from its base class: a resumed run goes on exactly where it stopped, ``model_<n>.pt`` holds the state
     after n iterations, nothing waits for the device inside the rollout, NaN and Inf are named and never saved, and an
-    interrupt ends the run after the current iteration.
+    interrupt ends the run after the current iteration. Where :mod:`cgrpo_lab.distributed` has joined several processes
+    they learn as one; the main process writes and prints.
     """
 
     def __init__(
@@ -96,6 +98,14 @@ class CGRPORunner(OnPolicyRunner):
         self._restored_env: dict[str, Any] | None = None
         self._finite = self._make_finite_check(env, obs_names or {})
 
+    def _configure_multi_gpu(self) -> None:
+        """Take the group of processes there is; rsl_rl would make one, for CUDA only."""
+        self.is_distributed = distributed.is_active()
+        self.gpu_world_size, self.gpu_global_rank = distributed.world_size(), distributed.rank()
+        self.cfg["multi_gpu"] = None
+        if self.is_distributed:
+            self.cfg["multi_gpu"] = {"world_size": self.gpu_world_size, "global_rank": self.gpu_global_rank}
+
     def _make_finite_check(self, env: VecEnv, obs_names: dict[str, list[str]]) -> FiniteCheck:
         """Finite check over all observation groups side by side."""
         names = []
@@ -115,7 +125,13 @@ class CGRPORunner(OnPolicyRunner):
         Raises:
             NonFiniteError: If a rollout holds NaN or Inf and the algorithm is set to stop.
             CheckpointError: If a checkpoint cannot be written.
+            PeerError: If another process of the job has ended or does not answer.
         """
+        with distributed.explained():
+            self._learn(num_learning_iterations, init_at_random_ep_len)
+
+    def _learn(self, num_learning_iterations: int, init_at_random_ep_len: bool) -> None:
+        """See :meth:`learn`."""
         obs = self._start(init_at_random_ep_len)
         total = self.current_learning_iteration + num_learning_iterations
         begin, earlier = time.monotonic(), self.wall_time
@@ -129,11 +145,11 @@ class CGRPORunner(OnPolicyRunner):
                 losses = self._learn_from_rollout(obs)
                 now = time.monotonic()
                 self.current_learning_iteration += 1
-                self.total_steps += self.cfg["num_steps_per_env"] * self.env.num_envs
+                self.total_steps += self._steps_per_iteration
                 self.wall_time = earlier + now - begin
                 eta = (now - begin) / done * (num_learning_iterations - done)
                 # Asked once: an interrupt after this line ends the run, with its checkpoint, one iteration later.
-                is_last = done == num_learning_iterations or self.interrupted
+                is_last = done == num_learning_iterations or distributed.any_of(self.interrupted)
                 self._log(losses, tock - tick, now - tock, total, eta, is_last)
                 if is_last or self.current_learning_iteration % self.cfg["save_interval"] == 0:
                     self._save_checkpoint()
@@ -152,12 +168,24 @@ class CGRPORunner(OnPolicyRunner):
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
             )
             self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
+        if self.is_distributed:
+            self.alg.broadcast_parameters()
         self.alg.train_mode()
-        if self.log_dir is not None:
+        if self._writes:
             with contextlib.redirect_stdout(None):  # rsl_rl prints one line per git repository it looks for
                 self.logger.init_logging_writer()
             self._table = ProgressTable(self.log_dir / "progress.csv", self.current_learning_iteration)
         return self.env.get_observations().to(self.device)
+
+    @property
+    def _steps_per_iteration(self) -> int:
+        """Env steps of all processes."""
+        return self.cfg["num_steps_per_env"] * self.env.num_envs * self.gpu_world_size
+
+    @property
+    def _writes(self) -> bool:
+        """Whether this process writes to the run's folder."""
+        return self.log_dir is not None and distributed.is_main()
 
     def _collect(self, obs: TensorDict) -> TensorDict:
         """Act for ``num_steps_per_env`` steps; returns the observations after the last."""
@@ -173,7 +201,7 @@ class CGRPORunner(OnPolicyRunner):
 
     def _learn_from_rollout(self, obs: TensorDict) -> dict[str, float]:
         """Update the policy unless the rollout holds NaN or Inf."""
-        culprit = self._finite.report()
+        culprit = self._culprit()
         if culprit is None:
             with torch.inference_mode():
                 self.alg.compute_returns(obs)
@@ -190,6 +218,14 @@ class CGRPORunner(OnPolicyRunner):
         logger.warning("%s The policies do not learn from this rollout.", message)
         self.alg.skip_update()
         return {"skipped_updates": 1.0}
+
+    def _culprit(self) -> str | None:
+        """What was not finite in the rollout of any process; the same answer in all of them."""
+        found = [(i, report) for i, report in enumerate(distributed.gather(self._finite.report())) if report]
+        if not found:
+            return None
+        process, report = found[0]
+        return f"{report} in process {process}" if self.gpu_world_size > 1 else report
 
     @contextlib.contextmanager
     def _stop_on_interrupt(self) -> Iterator[None]:
@@ -233,22 +269,22 @@ class CGRPORunner(OnPolicyRunner):
             metrics[name if "/" in name else renamed.get(name, f"Train/{name}")] = value
         for name, value in self.alg.metrics.items():
             metrics[name] = float(value)
-        steps = self.cfg["num_steps_per_env"] * self.env.num_envs
         metrics |= {
             "Loss/learning_rate": self.alg.learning_rate,
             "Policy/mean_std": self._mean_std(),
-            "Perf/total_fps": steps / (collect_s + learn_s),
+            "Perf/total_fps": self._steps_per_iteration / (collect_s + learn_s),
             "Perf/collection_time": collect_s,
             "Perf/learning_time": learn_s,
         }
         self.last_metrics = {**metrics, "wall_time_s": self.wall_time}
         iteration = self.current_learning_iteration
-        if self.log_dir is not None:
+        if self._writes:
             for name, value in metrics.items():
                 self.logger.writer.add_scalar(name, value, iteration)
             first = {"iteration": iteration, "env_steps": self.total_steps, "wall_time_s": round(self.wall_time, 3)}
             self._table.add({**first, **{name: f"{value:.6g}" for name, value in metrics.items()}})
-        self.progress_line.show(iteration, total, self.last_metrics, eta, is_last)
+        if distributed.is_main():
+            self.progress_line.show(iteration, total, self.last_metrics, eta, is_last)
 
     def _mean_std(self) -> float:
         """Mean standard deviation of the deployed policy's actions."""
@@ -265,10 +301,13 @@ class CGRPORunner(OnPolicyRunner):
         self.save(str(path))
         if is_best:
             self.save(str(self.log_dir / "model_best.pt"))
-        draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
+        if self._writes:
+            draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
         """Write a checkpoint that a run can go on from exactly.
+
+        With several processes all of them must call this.
 
         Args:
             path: File to write.
@@ -277,13 +316,19 @@ class CGRPORunner(OnPolicyRunner):
         Raises:
             CheckpointError: If it cannot be written or a parameter is not finite.
         """
+        own = {
+            "statistics": self.statistics.state_dict(),
+            "random_state": random_state(),
+            "env_state": self.env_state.state_dict() if self.env_state is not None else None,
+        }
+        processes = distributed.gather(own)
+        if not distributed.is_main():
+            return
         state = {
             "total_steps": self.total_steps,
             "wall_time": self.wall_time,
             "best_return": self.best_return,
-            "statistics": self.statistics.state_dict(),
-            "random_state": random_state(),
-            "env_state": self.env_state.state_dict() if self.env_state is not None else None,
+            "processes": processes,
             **(infos or {}),
         }
         write_checkpoint(path, {**self.alg.save(), "iter": self.current_learning_iteration, "infos": state})
@@ -319,7 +364,21 @@ class CGRPORunner(OnPolicyRunner):
         if "total_steps" in infos:
             self.total_steps, self.wall_time = infos["total_steps"], infos["wall_time"]
             self.best_return = infos["best_return"]
-            self.statistics.load_state_dict(infos["statistics"])
-            if self.env_state is not None and infos["env_state"] is not None:
-                self._restored_env = infos
+            self._restore_process(infos["processes"])
         return infos
+
+    def _restore_process(self, processes: list[dict[str, Any]]) -> None:
+        """Take up what belongs to this process, if as many wrote the checkpoint; statistics of episodes in any case."""
+        fits = len(processes) == self.gpu_world_size
+        own = processes[self.gpu_global_rank if fits else 0]
+        self.statistics.load_state_dict(own["statistics"])
+        if self.env_state is None or own["env_state"] is None:
+            return
+        if fits:
+            self._restored_env = own
+        else:
+            logger.warning(
+                "the checkpoint is of %d processes and there are %d now: environments begin new episodes.",
+                len(processes),
+                self.gpu_world_size,
+            )

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from cgrpo_lab import distributed
+
 WINDOW_EPISODES = 100
 """Means are taken over at least this many of the latest episodes."""
 
@@ -58,25 +60,41 @@ class EpisodeStatistics:
     def collect(self) -> dict[str, float]:
         """Close an iteration: means over the latest episodes, and of the environment's own log entries.
 
+        Episodes and entries of all processes count, so all of them must call this.
+
         Returns:
             ``return``, ``length`` and each outcome as means over at least :data:`WINDOW_EPISODES` episodes (absent
             before the first episode has ended), ``episodes`` finished in this iteration, and the log entries.
         """
-        names = list(self._sums)
-        if names:
-            totals = torch.stack([self._sums[name] for name in names]).tolist()
-            self._window.append(dict(zip(names, totals, strict=True)))
-        self._sums.clear()
+        sums, log_sums = self._joint_sums()
+        if sums:
+            self._window.append(sums)
         while len(self._window) > 1 and self._episodes() - self._window[0]["episodes"] >= WINDOW_EPISODES:
             self._window.popleft()
-        means = {name: float(total) / count for name, (total, count) in self._log_sums.items()}
-        self._log_sums.clear()
+        means = {name: total / count for name, (total, count) in log_sums.items()}
         episodes = self._episodes()
         means["episodes"] = self._window[-1]["episodes"] if self._window else 0.0
         if episodes > 0.0:
             for name in set().union(*self._window) - {"episodes"}:
                 means[name] = sum(entry.get(name, 0.0) for entry in self._window) / episodes
         return means
+
+    def _joint_sums(self) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
+        """Sums of this iteration over all processes, whose names may differ; those kept here begin anew."""
+        names = list(self._sums)
+        totals = torch.stack([self._sums[name] for name in names]).tolist() if names else []
+        logs = {name: (float(total), count) for name, (total, count) in self._log_sums.items()}
+        self._sums.clear()
+        self._log_sums.clear()
+        sums: dict[str, float] = {}
+        log_sums: dict[str, tuple[float, int]] = {}
+        for their_sums, their_logs in distributed.gather((dict(zip(names, totals, strict=True)), logs)):
+            for name, total in their_sums.items():
+                sums[name] = sums.get(name, 0.0) + total
+            for name, (total, count) in their_logs.items():
+                earlier, times = log_sums.get(name, (0.0, 0))
+                log_sums[name] = (earlier + total, times + count)
+        return sums, log_sums
 
     def _episodes(self) -> float:
         """Episodes in the window."""
