@@ -67,7 +67,8 @@ def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
     cfg = to_dict(launch.agent_cfg)
     _match_group(cfg, checkpoint)
     # Playing needs no learning batches, so their number must not limit how few environments may be played.
-    cfg["algorithm"]["num_mini_batches"] = 1
+    if "num_mini_batches" in cfg["algorithm"]:
+        cfg["algorithm"]["num_mini_batches"] = 1
     if env.num_envs % cfg["algorithm"].get("num_policies", 1):
         policies = cfg["algorithm"]["num_policies"]
         raise UserError(f"--num_envs {env.num_envs}: the checkpoint has {policies} policies; use a multiple.")

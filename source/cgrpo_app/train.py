@@ -21,7 +21,7 @@ from cgrpo_app.loading import MISMATCHES, find, mismatch
 from cgrpo_app.policy_export import export_policy
 from cgrpo_app.provenance import describe_hardware, describe_versions
 from cgrpo_app.video import prepare_rendering, video_wrapper
-from cgrpo_lab.runners.checkpoint import read_checkpoint
+from cgrpo_lab.runners.checkpoint import CheckpointError, read_checkpoint
 
 NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
 """rsl_rl's selection for a run that starts from what another has learned."""
@@ -152,6 +152,8 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         if checkpoint is not None:
             try:
                 runner.load(str(checkpoint), load_cfg=None if args.resume else NEW_RUN)
+            except CheckpointError:
+                raise
             except MISMATCHES as error:
                 raise mismatch(checkpoint, error) from error
             done = (

@@ -38,11 +38,22 @@ class DeployedPolicy(nn.Module):
 
     def as_jit(self) -> nn.Module:
         """Single-policy module for TorchScript."""
-        return ExportedPolicy(self.group, self.index)
+        return ExportedPolicy(self.group.obs_normalizer, self._layers(), self.group.obs_dim)
 
     def as_onnx(self, verbose: bool = False) -> nn.Module:
         """Single-policy module for ONNX."""
-        return ExportedPolicy(self.group, self.index)
+        return self.as_jit()
+
+    def _layers(self) -> nn.Sequential:
+        """Network and squash, the parameters of policy ``index`` copied out of the stacked tensors."""
+        layers: list[nn.Module] = []
+        for weight, bias in zip(self.group.weights, self.group.biases, strict=True):
+            linear = nn.Linear(weight.shape[1], weight.shape[2])
+            linear.weight.data.copy_(weight[self.index].detach().T)
+            linear.bias.data.copy_(bias[self.index, 0].detach())
+            layers += [linear, type(self.group.activation)()]
+        layers[-1] = nn.Tanh() if self.group.squash else nn.Identity()
+        return nn.Sequential(*layers)
 
 
 class ExportedPolicy(nn.Module):
@@ -50,19 +61,12 @@ class ExportedPolicy(nn.Module):
 
     is_recurrent: bool = False
 
-    def __init__(self, group: GroupPolicy, index: int) -> None:
-        """Copy the parameters of policy ``index`` out of the stacked tensors."""
+    def __init__(self, obs_normalizer: nn.Module, layers: nn.Sequential, input_size: int) -> None:
+        """Copy a normaliser [B, D] -> [B, D] and layers [B, D] -> [B, A] to the CPU; ``input_size`` is D."""
         super().__init__()
-        self.obs_normalizer = copy.deepcopy(group.obs_normalizer).cpu()
-        layers: list[nn.Module] = []
-        for weight, bias in zip(group.weights, group.biases, strict=True):
-            linear = nn.Linear(weight.shape[1], weight.shape[2])
-            linear.weight.data.copy_(weight[index].detach().T)
-            linear.bias.data.copy_(bias[index, 0].detach())
-            layers += [linear, type(group.activation)()]
-        layers[-1] = nn.Tanh() if group.squash else nn.Identity()
-        self.layers = nn.Sequential(*layers)
-        self.input_size = group.obs_dim
+        self.obs_normalizer = copy.deepcopy(obs_normalizer).cpu()
+        self.layers = copy.deepcopy(layers).cpu()
+        self.input_size = input_size
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Deterministic action for raw observations, [B, D] -> [B, A]."""

@@ -29,6 +29,7 @@ from cgrpo_lab.runners.checkpoint import (
 from cgrpo_lab.runners.curves import draw_curves
 from cgrpo_lab.runners.episode_statistics import EpisodeStatistics
 from cgrpo_lab.runners.finite_check import FiniteCheck
+from cgrpo_lab.runners.replay_file import kept_replay, read_replay
 from cgrpo_lab.runners.run_log import ProgressLine, ProgressTable
 
 logger = logging.getLogger(__name__)
@@ -298,14 +299,15 @@ class CGRPORunner(OnPolicyRunner):
         mean_return = self.last_metrics.get("Train/mean_reward", float("-inf"))
         is_best = mean_return > self.best_return
         self.best_return = max(self.best_return, mean_return)
-        self.save(str(path))
+        with kept_replay(self.log_dir, self.current_learning_iteration, self.alg.save().get("replay")):
+            self.save(str(path))
         if is_best:
             self.save(str(self.log_dir / "model_best.pt"))
         if self._writes:
             draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
-        """Write a checkpoint that a run can go on from exactly.
+        """Write a checkpoint that a run can go on from exactly, given the replay of an off-policy algorithm beside it.
 
         With several processes all of them must call this.
 
@@ -331,7 +333,9 @@ class CGRPORunner(OnPolicyRunner):
             "processes": processes,
             **(infos or {}),
         }
-        write_checkpoint(path, {**self.alg.save(), "iter": self.current_learning_iteration, "infos": state})
+        content = {**self.alg.save(), "iter": self.current_learning_iteration, "infos": state}
+        content.pop("replay", None)
+        write_checkpoint(path, content)
         self.logger.save_model(path, self.current_learning_iteration)
 
     def load(
@@ -357,6 +361,8 @@ class CGRPORunner(OnPolicyRunner):
             ValueError: If the file belongs to another algorithm.
         """
         loaded = read_checkpoint(path, map_location or self.device)
+        if load_cfg is None:
+            loaded["replay"] = read_replay(Path(path))
         infos = loaded.get("infos") or {}
         if not self.alg.load(loaded, load_cfg, strict):
             return infos
