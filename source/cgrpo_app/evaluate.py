@@ -4,12 +4,14 @@
 """``scripts/evaluate.py``: judge a checkpoint over many episodes."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cgrpo_app import command_line, run_folder
-from cgrpo_app.launch import open_env
+from cgrpo_app.launch import open_env, resolve
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.provenance import describe_hardware, describe_versions
 
@@ -30,27 +32,31 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_task_arguments(parser)
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--episodes", type=int, default=256, help="Number of episodes; every env counts equally often.")
+    parser.add_argument("--random_actions", action="store_true", help="Judge uniform random actions, no checkpoint.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
     if args.num_envs is None:
         args.num_envs = min(args.episodes, MAX_ENVS)
     args.num_envs = min(args.num_envs, args.episodes)
 
-    launch, checkpoint = resolve_for_checkpoint(args, overrides)
+    if args.random_actions:
+        launch, checkpoint = resolve(args, overrides, play_mode=True), None
+    else:
+        launch, checkpoint = resolve_for_checkpoint(args, overrides)
     if args.seed is None:
         launch.agent_cfg.seed += SEED_OFFSET
         launch.env_cfg.seed = launch.agent_cfg.seed
     with open_env(launch, args) as env:
         from cgrpo_lab.evaluation import evaluate, summarize
 
-        runner = load_runner(env, launch, checkpoint)
-        summary = summarize(evaluate(env, runner.get_inference_policy(launch.device), args.episodes))
+        runner = None if checkpoint is None else load_runner(env, launch, checkpoint)
+        policy = _random_actions(env) if runner is None else runner.get_inference_policy(launch.device)
+        summary = summarize(evaluate(env, policy, args.episodes))
+    judged = {"agent": "random actions"} if runner is None else _about(args, checkpoint, runner)
     result = {
         **summary,
         "task": launch.task,
-        "agent": args.agent,
-        "checkpoint": str(checkpoint),
-        "iteration": runner.current_learning_iteration,
+        **judged,
         "seed": launch.agent_cfg.seed,
         "num_envs": launch.env_cfg.scene.num_envs,
         "physics": launch.physics,
@@ -60,12 +66,22 @@ def main(argv: Sequence[str]) -> None:
     }
     if args.json is not None:
         run_folder.write_json(args.json, result)
-    _print_summary(summary, checkpoint)
+    _print_summary(summary, "random actions" if checkpoint is None else str(checkpoint))
 
 
-def _print_summary(summary: dict[str, Any], checkpoint: Path) -> None:
+def _random_actions(env: Any) -> Callable[[Any], torch.Tensor]:
+    """Policy that draws every action [E, A] uniformly from -1 to 1, the range of a squashed policy."""
+    return lambda _: 2.0 * torch.rand(env.num_envs, env.num_actions, device=env.device) - 1.0
+
+
+def _about(args: Any, checkpoint: Path, runner: Any) -> dict[str, Any]:
+    """What was judged."""
+    return {"agent": args.agent, "checkpoint": str(checkpoint), "iteration": runner.current_learning_iteration}
+
+
+def _print_summary(summary: dict[str, Any], judged: str) -> None:
     """One line per figure."""
-    print(f"{checkpoint}: {summary['episodes']} episodes")
+    print(f"{judged}: {summary['episodes']} episodes")
     for name, value in summary.items():
         if name == "episodes":
             continue

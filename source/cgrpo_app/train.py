@@ -131,6 +131,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
 
     from cgrpo_app.env_description import observation_names
     from cgrpo_app.env_state import IsaacLabEnvState
+    from cgrpo_app.group_resets import start_groups
     from cgrpo_lab.runners import CGRPORunner
 
     videos = folder / "videos" / "train"
@@ -161,13 +162,17 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
             )
             print(f"restored {checkpoint.name}: {done}")
         remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration
-        if remaining <= 0:
+        # A run that was killed between its last checkpoint and its report has only the report left to do.
+        lacks_only_report = args.resume and remaining == 0 and not (folder / "report.json").is_file()
+        if remaining <= 0 and not lacks_only_report:
             raise UserError(
                 f"--max_iterations {launch.agent_cfg.max_iterations}: the checkpoint has done "
                 f"{runner.current_learning_iteration} already; give a larger number to go on."
             )
         runner.add_git_repo_to_log(__file__)
-        runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
+        if remaining > 0:
+            with start_groups(runner):
+            runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
         _finish(args, launch, folder, runner)
 
 
