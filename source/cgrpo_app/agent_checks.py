@@ -3,12 +3,16 @@
 
 """Checks of an agent's settings that need no simulation, so that a mistake shows before anything is made."""
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 
+from cgrpo_app.errors import UserError
 from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
+from cgrpo_lab.baselines import SkrlCfg
 from cgrpo_lab.validation import ConfigError, require_number
 
 
@@ -28,14 +32,41 @@ def check_agent(agent_cfg: Any, num_envs: int) -> None:
     require_number("num_envs", num_envs, at_least=1, integer=True)
     if isinstance(agent_cfg.algorithm, CGRPOCfg):
         _check_cgrpo(agent_cfg, num_envs)
+    elif isinstance(agent_cfg.algorithm, SkrlCfg):
+        agent_cfg.algorithm.validate()
     else:
         _check_ppo(agent_cfg.algorithm)
+
+
+def check_skrl(agent_cfg: Any) -> None:
+    """Check that an agent of skrl can be imported, which is an extra and joins no processes but its own.
+
+    Args:
+        agent_cfg: Runner config of a task.
+
+    Raises:
+        UserError: If skrl is missing, or the command is one of several processes.
+    """
+    if not isinstance(agent_cfg.algorithm, SkrlCfg):
+        return
+    name = agent_cfg.algorithm.class_name.split(":")[-1].lower()
+    if find_spec("skrl") is None:
+        raise UserError(
+            f"--agent {name}: needs the package skrl, which is missing; './isaaclab.sh -i baselines' installs it."
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(f"--agent {name}: learns in one process; start it without torch.distributed.run.")
 
 
 def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
     """Settings of our algorithm, its estimator and its policies."""
     algorithm = CGRPOCfg.from_dict(dict(vars(agent_cfg.algorithm)))
     algorithm.check_sizes(num_envs, agent_cfg.num_steps_per_env)
+    if algorithm.estimator == "episode" and agent_cfg.init_at_random_ep_len:
+        raise ConfigError(
+            "agent.init_at_random_ep_len=True: estimator='episode' compares episodes that begin together; set it to "
+            "false, or choose --agent grpo."
+        )
     GroupPolicyCfg.from_dict(dict(vars(agent_cfg.group_policy)))
     try:
         make_estimator(

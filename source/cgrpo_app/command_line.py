@@ -13,7 +13,12 @@ AGENTS = {
     "cgrpo": "rsl_rl_cfg_entry_point",
     "cgrpo-full": "rsl_rl_cgrpo_full_cfg_entry_point",
     "cgrpo-simple": "rsl_rl_cgrpo_simple_cfg_entry_point",
+    "gpg": "rsl_rl_gpg_cfg_entry_point",
+    "grpo": "rsl_rl_grpo_cfg_entry_point",
     "ppo": "rsl_rl_ppo_cfg_entry_point",
+    "sac": "rsl_rl_sac_cfg_entry_point",
+    "td3": "rsl_rl_td3_cfg_entry_point",
+    "trpo": "rsl_rl_trpo_cfg_entry_point",
 }
 """Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 
+from cgrpo_app.agent_checks import check_skrl
 from cgrpo_app.command_line import agent_entry_point
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
@@ -89,6 +90,7 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
             raise
         raise UserError(f"{' '.join(overrides)}: {_override_trouble(error)}") from error
     _check_physics(env_cfg)
+    check_skrl(agent_cfg)
     agent_cfg = handle_deprecated_rsl_rl_cfg(agent_cfg, "5.5.1")
     env_cfg.sim.device = agent_cfg.device = device
     if args.num_envs is not None:

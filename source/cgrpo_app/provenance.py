@@ -6,6 +6,7 @@
 import os
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ import torch
 
 def describe_versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    names = ("isaaclab", "torch", "rsl-rl-lib", "warp-lang", "newton", "mujoco", "numpy", "gymnasium")
+    names = ["isaaclab", "torch", "rsl-rl-lib", "warp-lang", "newton", "mujoco", "numpy", "gymnasium"]
+    if find_spec("skrl") is not None:
+        names.append("skrl")
     return {"python": sys.version.split()[0], **{name: version(name) for name in names}}
 
 

@@ -172,7 +172,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         runner.add_git_repo_to_log(__file__)
         if remaining > 0:
             with start_groups(runner):
-            runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
+                runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
         _finish(args, launch, folder, runner)
 
 

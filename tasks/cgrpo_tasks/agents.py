@@ -3,6 +3,8 @@
 
 """Base configurations of the agents that every task registers."""
 
+from dataclasses import MISSING
+
 import torch
 
 from isaaclab.utils import configclass
@@ -10,6 +12,7 @@ from isaaclab.utils import configclass
 from isaaclab_rl.rsl_rl import RslRlBaseRunnerCfg, RslRlMLPModelCfg, RslRlOnPolicyRunnerCfg, RslRlPpoAlgorithmCfg
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+from cgrpo_lab.baselines import SkrlCfg
 
 PAPER_SIMPLE = {"num_policies": 2, "num_groups": 2, "estimator": "state_cluster"}
 """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
@@ -45,6 +48,16 @@ class PPORunnerCfg(RslRlOnPolicyRunnerCfg):
 
     device: str = default_device()
     obs_groups: dict[str, list[str]] = {"actor": ["policy"], "critic": ["policy"]}
+
+
+@configclass
+class SkrlRunnerCfg(RslRlBaseRunnerCfg):
+    """Trains an agent of skrl behind rsl_rl's interface."""
+
+    class_name: str = "OnPolicyRunner"
+    device: str = default_device()
+    obs_groups: dict[str, list[str]] = {"actor": ["policy"]}
+    algorithm: SkrlCfg = MISSING
 
 
 @configclass
