@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from cgrpo_lab.algorithms import CGRPO
@@ -57,13 +59,15 @@ def plain_mixture(members, obs, samples):
     return torch.stack(densities).exp().mean(0).log()
 
 
-def plain_features(alg, policies, reference, obs_and_samples, rewards):
-    """Eq 4, one row per policy."""
+def plain_features(alg, policies, reference, obs_and_samples, rewards, weights=None):
+    """Eq 4, one row per policy; samples may have weights."""
     rows = []
-    for policy, (obs, samples), reward in zip(policies, obs_and_samples, rewards, strict=True):
+    weights = weights or [1.0] * len(policies)
+    for policy, (obs, samples), reward, weight in zip(policies, obs_and_samples, rewards, weights, strict=True):
         kl = torch.zeros((), dtype=torch.float64)
         if reference:
-            kl = (policy.normal(obs).log_prob(samples).sum(-1) - plain_mixture(reference, obs, samples)).mean()
+            log_ratio = policy.normal(obs).log_prob(samples).sum(-1) - plain_mixture(reference, obs, samples)
+            kl = (weight * log_ratio).mean()
         rows.append(torch.stack((reward, policy.entropy(), policy.variance(), kl)))
     return torch.stack(rows)
 
@@ -91,6 +95,24 @@ def plain_diversity(alg, features, groups, rollout_features):
             if i != j:
                 total = total + torch.clamp(a @ b / (a.norm() * b.norm()) - alg.cfg.diversity_threshold, min=0.0)
     return total
+
+
+def plain_importance(alg, policies, everything):
+    """Log-probabilities before the update and importance weights of everybody's samples for policy n, by policy."""
+    leader = alg.scores.tolist().index(max(alg.scores.tolist()))
+    result = []
+    for n, policy in enumerate(policies):
+        log_probs, weights = [], []
+        for j, (observations, samples) in enumerate(everything):
+            for obs, sample in zip(observations, samples, strict=True):
+                ours = policy.normal(obs).log_prob(sample).sum().item()
+                theirs = policies[j].normal(obs).log_prob(sample).sum().item()
+                learns = j == n or n == leader or alg.cfg.sharing == "all"
+                log_probs.append(ours)
+                weights.append(min(1.0, math.exp(ours - theirs)) if learns else 0.0)
+        weights = torch.tensor(weights, dtype=torch.float64)
+        result.append((torch.tensor(log_probs, dtype=torch.float64), weights / weights.mean()))
+    return result
 
 
 def plain_update(alg: CGRPO, raw_advantages: torch.Tensor, groups: list[int]) -> list[PlainPolicy]:
@@ -121,31 +143,46 @@ def plain_update(alg: CGRPO, raw_advantages: torch.Tensor, groups: list[int]) ->
         learning_rate *= 1.0 - alg.iteration / alg.max_iterations
     generator = torch.Generator()
     generator.set_state(alg.generator.get_state())
-    size = count // cfg.num_mini_batches
+    pool = count
+    importance = None
+    if cfg.sharing != "none":
+        importance = plain_importance(alg, old, pairs)
+        pool = count * cfg.num_policies
+    size = pool // cfg.num_mini_batches
     for _ in range(cfg.num_learning_epochs):
-        order = torch.rand(cfg.num_policies, count, generator=generator).argsort(dim=1)
+        order = torch.rand(cfg.num_policies, pool, generator=generator).argsort(dim=1)
         for batch in range(cfg.num_mini_batches):
-            loss, batch_pairs = torch.zeros((), dtype=torch.float64), []
+            loss, batch_pairs, batch_weights = torch.zeros((), dtype=torch.float64), [], []
             for n in everyone:
                 picked = order[n, batch * size : (batch + 1) * size]
-                obs, u = observations[n][picked], samples[n][picked]
-                log_ratio = policies[n].normal(obs).log_prob(u) - old[n].normal(obs).log_prob(u).detach()
-                ratio = log_ratio.sum(-1).exp()
-                a = advantages[n][picked]
+                # Policy and number of each sample.
+                drawn = [(n, i) if importance is None else divmod(i, count) for i in picked.tolist()]
+                obs = torch.stack([observations[j][i] for j, i in drawn])
+                u = torch.stack([samples[j][i] for j, i in drawn])
+                a = torch.stack([advantages[j][i] for j, i in drawn])
+                before, weight = old[n].normal(obs).log_prob(u).detach().sum(-1), torch.ones_like(a)
+                if importance is not None:
+                    torch.testing.assert_close(importance[n][0][picked], before)
+                    weight = importance[n][1][picked]
+                ratio = (policies[n].normal(obs).log_prob(u).sum(-1) - before).exp()
                 clipped = ratio.clamp(1.0 - clips[n], 1.0 + clips[n])
-                loss = loss - torch.minimum(ratio * a, clipped * a).mean() - cfg.entropy_coef * policies[n].entropy()
+                loss = loss - (weight * torch.minimum(ratio * a, clipped * a)).mean()
+                bonus = cfg.entropy_coef + (0.0 if alg.scores[n] == alg.scores.max() else cfg.follower_entropy_coef)
+                loss = loss - bonus * policies[n].entropy()
                 steps = []
-                for i in picked.tolist() if cfg.smoothness_coef > 0.0 else ():
-                    now, later = observations[n][i], observations[n][i + rollout.envs_per_policy]
-                    if not dones[n][i]:
+                for (j, i), w in zip(drawn, weight, strict=True) if cfg.smoothness_coef > 0.0 else ():
+                    now, later = observations[j][i], observations[j][i + rollout.envs_per_policy]
+                    if not dones[j][i] and w > 0.0:
                         change = policies[n].mean(later) - policies[n].mean(now)
                         steps.append((change.square().sum() + 1e-12).sqrt())
                 if steps:
                     loss = loss + cfg.smoothness_coef * torch.stack(steps).mean()
-                noise = (u - old[n].mean(obs).detach()) / old[n].log_std.detach().exp()
+                old_means = torch.cat([old[j].mean(observations[j][i]) for j, i in drawn])
+                noise = (u - old_means).detach() / torch.stack([old[j].log_std for j, _ in drawn]).detach().exp()
+                batch_weights.append(weight)
                 batch_pairs.append((obs, policies[n].mean(obs) + policies[n].log_std.exp() * noise))
             if cfg.diversity_coef > 0.0:
-                features = plain_features(alg, policies, reference, batch_pairs, rewards)
+                features = plain_features(alg, policies, reference, batch_pairs, rewards, batch_weights)
                 loss = loss + cfg.diversity_coef * plain_diversity(alg, features, groups, rollout_features)
             for policy in policies:
                 policy.optimizer.zero_grad()

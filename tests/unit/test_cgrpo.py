@@ -148,8 +148,11 @@ def test_several_observation_groups_are_concatenated_in_the_order_asked_for():
         {"num_policies": 3, "num_groups": 1, "smoothness_coef": 0.1},
         {"num_policies": 3, "num_groups": 3, "adaptive_clip": True},
         FULL,
+        {"num_policies": 3, "sharing": "all"},
+        {"num_policies": 3, "sharing": "leader", "entropy_coef": 0.01, "follower_entropy_coef": 0.1},
+        {**FULL, "sharing": "leader"},
     ],
-    ids=["simple", "entropy", "smoothness", "singletons", "full"],
+    ids=["simple", "entropy", "smoothness", "singletons", "full", "sharing", "leader", "full-leader"],
 )
 def test_updates_equal_the_second_implementation(algorithm):
     torch.manual_seed(0)
@@ -376,7 +379,16 @@ def test_a_skipped_update_leaves_everything_and_the_next_iteration_works():
 # -- Checkpoints -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", [{}, FULL, {"estimator": "state_cluster"}], ids=["simple", "full", "clusters"])
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        {},
+        FULL,
+        {"estimator": "state_cluster"},
+        {"num_policies": 3, "sharing": "leader", "follower_entropy_coef": 0.01, "replace_interval": 1},
+    ],
+    ids=["simple", "full", "clusters", "helping"],
+)
 def test_a_restored_algorithm_goes_on_bit_for_bit(algorithm):
     alg, env = build(**algorithm)
     for _ in range(2):

@@ -19,14 +19,19 @@ BAD_ALGORITHM = [
       for value in (0, -1, 1.5, "2", None, True)],
     *[(name, value) for name in ("clip_param", "learning_rate", "desired_kl", "max_grad_norm")
       for value in (0.0, -0.1, math.nan, math.inf, "0.1", None)],
-    *[(name, value) for name in ("smoothness_coef", "diversity_coef", "entropy_coef")
-      for value in (-0.1, math.nan, math.inf, "0.1", None)],
+    *[(name, value) for name in ("smoothness_coef", "diversity_coef", "entropy_coef", "follower_entropy_coef",
+                                 "replace_noise") for value in (-0.1, math.nan, math.inf, "0.1", None)],
     *[("gamma", value) for value in (-0.1, 1.0, 1.1, math.nan, "0.9")],
     *[("max_clip_factor", value) for value in (0.9, math.nan, math.inf)],
     *[("diversity_threshold", value) for value in (-1.1, 1.1, math.nan)],
     *[("reference_size", value) for value in (-1, 2, 0.5, True)],
     ("num_groups", 2),  # more than policies
     ("diversity_coef", 0.1),  # with one group
+    *[("sharing", value) for value in ("everybody", None, True)],
+    ("sharing", "all"),  # with one policy
+    ("follower_entropy_coef", 0.1),  # without a leader
+    *[("replace_interval", value) for value in (-1, 0.5, True, None)],
+    ("replace_interval", 5),  # with one policy
     *[("schedule", value) for value in ("constant", "", None)],
     *[("on_nonfinite", value) for value in ("ignore", None)],
     *[("estimator", value) for value in ("critic", "", None)],

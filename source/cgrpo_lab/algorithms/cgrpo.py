@@ -18,6 +18,8 @@ from cgrpo_lab.algorithms import objective
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.algorithms.mini_batches import MiniBatch, mini_batches
 from cgrpo_lab.algorithms.observation_sets import resolve_obs_groups, select, width
+from cgrpo_lab.algorithms.replacement import replace_weakest
+from cgrpo_lab.algorithms.sharing import SharedExperience, leader_mask, share
 from cgrpo_lab.clustering import KMeans
 from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, gaussian
 from cgrpo_lab.reference import MixtureReference
@@ -239,6 +241,10 @@ class CGRPO:
             self.reference.update(self.policy, self.scores)
         self._update_normalization()
         self.iteration += 1
+        if self.cfg.replace_interval and self.iteration % self.cfg.replace_interval == 0:
+            self.scores = replace_weakest(
+                self.policy, self.optimizer, self.scores, self.cfg.replace_noise, self.generator
+            )
         # The only place where the update waits for the device.
         names = list(totals)
         means = distributed.all_mean(torch.stack([totals[name].float() for name in names]) / batches)
@@ -260,8 +266,8 @@ class CGRPO:
             # Schulman's low-variance, non-negative estimate of KL(old || new) from samples of the old policy.
             kl = objective.batch_mean(log_ratio.exp() - 1.0 - log_ratio, batch.weights).mean()
         terms = {"surrogate": -surrogate.detach().mean(), "clip_fraction": clip_fraction.mean(), "kl": kl}
-        if cfg.entropy_coef > 0.0:
-            loss = loss - cfg.entropy_coef * policy.entropy().sum()
+        if cfg.entropy_coef > 0.0 or cfg.follower_entropy_coef > 0.0:
+            loss = loss - (self._entropy_coef() * policy.entropy()).sum()
         if batch.next_observations is not None:
             smooth = objective.smoothness(mean, policy(batch.next_observations), batch.same_episode)
             loss = loss + cfg.smoothness_coef * smooth.sum()
@@ -272,14 +278,17 @@ class CGRPO:
             terms["diversity"] = diverse.detach()
         return loss, terms
 
+    def _entropy_coef(self) -> torch.Tensor:
+        """Weight of each policy's entropy bonus, [N]: followers of a leader may explore more."""
+        return self.cfg.entropy_coef + self.cfg.follower_entropy_coef * ~leader_mask(self.scores)
+
     def _diversity(self, batch: MiniBatch, mean: torch.Tensor) -> torch.Tensor:
         """Eq 11 on features that depend on the parameters: the reward is a constant, the rest is recomputed."""
         policy = self.policy
         kl = torch.zeros_like(self.scores)
         if self.reference is not None:
             # A reparameterised sample gives the KL divergence a gradient of low variance.
-            noise = (batch.samples - batch.means) / self._old_log_std.exp().unsqueeze(1)
-            samples = mean + policy.log_std.exp().unsqueeze(1) * noise
+            samples = mean + policy.log_std.exp().unsqueeze(1) * batch.noise
             reference = self.reference.log_prob(batch.observations, samples)
             log_ratio = gaussian.log_prob(samples, mean, policy.log_std.unsqueeze(1)) - reference
             kl = distributed.joint_mean(objective.batch_mean(log_ratio, batch.weights))
@@ -290,15 +299,27 @@ class CGRPO:
 
     def _mini_batches(self) -> Iterator[MiniBatch]:
         """Minibatches of this iteration."""
-        self._old_log_std = self.policy.log_std.detach().clone()
         return mini_batches(
             self.rollout,
             self._advantages,
+            self.policy.log_std.detach(),
             num_epochs=self.cfg.num_learning_epochs,
             num_mini_batches=self.cfg.num_mini_batches,
             with_next=self.cfg.smoothness_coef > 0.0,
             generator=self.generator,
+            shared=self._share_experience(),
         )
+
+    def _share_experience(self) -> SharedExperience | None:
+        """Weights of everybody's samples, where policies learn from one another."""
+        if self.cfg.sharing == "none":
+            return None
+        learns = torch.ones_like(self.groups, dtype=torch.bool)
+        if self.cfg.sharing == "leader":
+            learns = leader_mask(self.scores)
+        shared = share(self.policy, self.rollout, learns)
+        self.metrics["Group/foreign_share"] = shared.foreign_share
+        return shared
 
     def _clip_gradients(self) -> torch.Tensor:
         """Clip each policy's gradient norm; a gradient that is not finite becomes zero, which leaves Adam its momentum.

@@ -15,6 +15,7 @@ from typing import Any, Self
 from cgrpo_lab.validation import ConfigError
 
 SCHEDULES = ("fixed", "linear", "adaptive")
+SHARING = ("none", "all", "leader")
 ON_NONFINITE = ("skip", "stop")
 ACTIVATIONS = ("elu", "selu", "relu", "crelu", "lrelu", "tanh", "sigmoid", "softplus", "gelu", "swish", "mish")
 
@@ -141,6 +142,19 @@ class CGRPOCfg(_FromDict):
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
 
+    sharing: str = "none"
+    """Who learns from whose samples: ``none`` (every policy from its own), ``all`` (everybody from everybody, by
+    truncated importance weights) or ``leader`` (only the best policy from everybody)."""
+
+    follower_entropy_coef: float = 0.0
+    """Weight of a further entropy bonus of all policies but the leader, with ``sharing="leader"``."""
+
+    replace_interval: int = 0
+    """Every so many iterations the policy with the lowest score becomes a variation of the best; 0 means never."""
+
+    replace_noise: float = 0.1
+    """Noise of such a variation, relative to the root mean square of a layer's parameters."""
+
     num_learning_epochs: int = 10
     """Passes over the rollout per iteration."""
 
@@ -182,7 +196,7 @@ class CGRPOCfg(_FromDict):
                 _is_number(getattr(self, name)) and getattr(self, name) > 0.0,
                 "must be a positive number",
             )
-        for name in ("smoothness_coef", "diversity_coef", "entropy_coef"):
+        for name in ("smoothness_coef", "diversity_coef", "entropy_coef", "follower_entropy_coef", "replace_noise"):
             _require(
                 name,
                 getattr(self, name),
@@ -215,6 +229,7 @@ class CGRPOCfg(_FromDict):
             _is_whole(self.reference_size) and 0 <= self.reference_size <= self.num_policies,
             f"must be between 0 and num_policies={self.num_policies}",
         )
+        self._validate_help_among_policies()
         _require(
             "diversity_coef",
             self.diversity_coef,
@@ -234,6 +249,34 @@ class CGRPOCfg(_FromDict):
             self.on_nonfinite,
             self.on_nonfinite in ON_NONFINITE,
             f"must be one of {', '.join(ON_NONFINITE)}",
+        )
+
+    def _validate_help_among_policies(self) -> None:
+        """Check what lets policies help one another."""
+        _require("sharing", self.sharing, self.sharing in SHARING, f"must be one of {', '.join(SHARING)}")
+        _require(
+            "sharing",
+            self.sharing,
+            self.sharing == "none" or self.num_policies > 1,
+            "one policy has nobody to learn from: set num_policies to 2 or more, or sharing to none",
+        )
+        _require(
+            "follower_entropy_coef",
+            self.follower_entropy_coef,
+            self.follower_entropy_coef == 0.0 or self.sharing == "leader",
+            "followers exist with sharing=leader only; set that, or follower_entropy_coef to 0",
+        )
+        _require(
+            "replace_interval",
+            self.replace_interval,
+            _is_whole(self.replace_interval) and self.replace_interval >= 0,
+            "must be a whole number of at least 0",
+        )
+        _require(
+            "replace_interval",
+            self.replace_interval,
+            self.replace_interval == 0 or self.num_policies > 1,
+            "one policy cannot replace another: set num_policies to 2 or more, or replace_interval to 0",
         )
 
     def check_sizes(self, num_envs: int, num_steps: int) -> None:
