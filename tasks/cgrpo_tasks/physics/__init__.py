@@ -5,6 +5,6 @@
 
 from .errors import PhysicsError
 from .presets import make_physics_presets
-from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
+from .solver_cfg import GraphReplaySolverCfg, MjcfValuesCfg, NativeMujocoSolverCfg
 
-__all__ = ["GraphReplaySolverCfg", "NativeMujocoSolverCfg", "PhysicsError", "make_physics_presets"]
+__all__ = ["GraphReplaySolverCfg", "MjcfValuesCfg", "NativeMujocoSolverCfg", "PhysicsError", "make_physics_presets"]

@@ -21,13 +21,14 @@ from isaaclab_newton.physics import MJWarpSolverCfg
 
 from .cpu_graph import CpuGraphCache
 from .hold_controls import HoldControlsMixin
+from .mjcf_values import MjcfValuesMixin
 from .mjdata_fields import MjDataFieldsMixin
 from .plane_capsule import use_frames_of_mujoco
 
 logger = logging.getLogger(__name__)
 
 
-class NewtonGraphReplayManager(HoldControlsMixin, MjDataFieldsMixin):
+class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsMixin):
     """MuJoCo Warp manager whose substeps are recorded once and replayed on the CPU; on CUDA Isaac Lab's own.
 
     Parameter changes (:meth:`SolverMuJoCo.notify_model_changed`) write into the arrays which the recording

@@ -13,6 +13,7 @@ from isaaclab_newton.physics import NewtonManager
 
 from .errors import PhysicsError
 from .hold_controls import HoldControlsMixin
+from .mjcf_values import MjcfValuesMixin
 from .mjdata_fields import MjDataFieldsMixin
 from .native_solver import NativeMujocoSolver
 from .solver_cfg import NativeMujocoSolverCfg
@@ -21,7 +22,7 @@ from .solver_cfg import NativeMujocoSolverCfg
 _UNAVAILABLE = {"body_qdd": "the IMU or PVA sensor", "body_parent_f": "the joint-wrench sensor"}
 
 
-class NewtonMujocoManager(HoldControlsMixin, MjDataFieldsMixin):
+class NewtonMujocoManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsMixin):
     """Newton manager whose solver is :class:`NativeMujocoSolver`."""
 
     @classmethod

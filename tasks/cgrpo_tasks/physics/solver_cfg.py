@@ -10,6 +10,26 @@ from isaaclab_newton.physics import MJWarpSolverCfg
 
 
 @configclass
+class MjcfValuesCfg:
+    """Values of one asset, which its MJCF holds and its USD does not."""
+
+    contact_masks: dict[str, tuple[int, int]] = {}
+    """``contype`` and ``conaffinity`` of geoms by regular expressions of their names.
+
+    They replace Isaac Lab's self-collision filter. Where one asset has masks, every geom that collides needs them.
+    """
+
+    contact_pairs: tuple[tuple[str, str], ...] = ()
+    """Names of geoms that touch whatever their masks are."""
+
+    contact_pair_condim: int = 3
+    """Dimension of the contacts of these pairs; 1 is without friction."""
+
+    free_joint_damping: float = 0.0
+    """Damping of free joints [N s/m, N m s/rad]."""
+
+
+@configclass
 class GraphReplaySolverCfg(MJWarpSolverCfg):
     """MuJoCo Warp, with its substeps replayed as a recorded graph on the CPU too."""
 
@@ -27,6 +47,9 @@ class GraphReplaySolverCfg(MJWarpSolverCfg):
     mjdata_fields: tuple[str, ...] = ()
     """Fields of MuJoCo's ``MjData`` to keep for tasks; see :class:`~.mjdata_fields.MjDataFieldsMixin`."""
 
+    mjcf_values: dict[str, MjcfValuesCfg] = {}
+    """What the MJCF of an asset says and its USD does not, by the name of the asset's prim in an environment."""
+
 
 @configclass
 class NativeMujocoSolverCfg(MJWarpSolverCfg):
@@ -42,6 +65,9 @@ class NativeMujocoSolverCfg(MJWarpSolverCfg):
 
     mjdata_fields: tuple[str, ...] = ()
     """See :attr:`GraphReplaySolverCfg.mjdata_fields`. The last substep then costs some Python per environment."""
+
+    mjcf_values: dict[str, MjcfValuesCfg] = {}
+    """See :attr:`GraphReplaySolverCfg.mjcf_values`."""
 
     num_threads: int | None = None
     """Threads that step the environments; None takes every core this process may use."""
