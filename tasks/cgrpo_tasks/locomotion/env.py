@@ -115,6 +115,10 @@ class LocomotionEnv(DirectRLEnv):
         self.qpos[env_ids], self.qvel[env_ids] = qpos, qvel
         self._write_state(env_ids, qpos, qvel)
 
+    def copy_starts(self, env_ids: torch.Tensor, source_ids: torch.Tensor) -> None:
+        """Put envs, int ``[K]``, into the states of others ``[K]``; :mod:`cgrpo_app.group_resets` asks for it."""
+        self.set_state(env_ids, self.qpos[source_ids], self.qvel[source_ids])
+
     def policy_description(self) -> dict[str, list[dict[str, Any]]]:
         """Describe the policy's input and output in the words of :func:`cgrpo_app.env_description.describe_env`."""
         observations = [
