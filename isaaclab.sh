@@ -9,8 +9,9 @@ set -euo pipefail
 
 root="$(CDPATH='' cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)"
 venv="$root/.venv"
-# One file per finished installation (base, dev, gpu, isaacsim) holding the fingerprint that it was made from.
+# One file per finished installation (base and extras) holding the fingerprint that it was made from.
 stamps="$venv/.cgrpo"
+extras=(baselines dev gpu isaacsim)
 log="$stamps/install.log"
 
 usage() {
@@ -19,7 +20,8 @@ Usage: ./isaaclab.sh OPTION ...
 
   -p, --python SCRIPT [ARGS]    run a script (also: -p -m MODULE, -p -c CODE, or -p alone for a prompt)
   -t, --test [PYTEST ARGS]      run the tests; the slow ones only with: -t -m slow
-  -i, --install [EXTRA ...]     install now; extras: gpu (cuML), isaacsim (PhysX), dev (tests, lint)
+  -i, --install [EXTRA ...]     install now; extras: baselines (skrl: SAC, TD3, TRPO), gpu (cuML), isaacsim (PhysX),
+                                dev (tests, lint)
   -h, --help                    show this text
   COMMAND [ARGS]                Isaac Lab's own commands: train, play, list_envs, ...
 
@@ -106,12 +108,12 @@ fingerprint() { # of all that an installation depends on; the folder too, becaus
 
 is_fresh() { # FINGERPRINT EXTRA...: these and everything installed earlier match the requirements
     [[ -x $venv/bin/python && -e $stamps/base ]] || return 1
-    local stamp extra
+    local stamp
     for stamp in base "${@:2}"; do
         [[ -e $stamps/$stamp ]] || return 1
     done
-    for extra in "$stamps"/{base,dev,gpu,isaacsim}; do
-        [[ ! -e $extra || $(<"$extra") == "$1" ]] || return 1
+    for stamp in base "${extras[@]}"; do
+        [[ ! -e $stamps/$stamp || $(<"$stamps/$stamp") == "$1" ]] || return 1
     done
 }
 
@@ -141,7 +143,7 @@ install_venv() { # FINGERPRINT EXTRA...
     if [[ ! -e $stamps/base || ! -x $venv/bin/python ]]; then make_venv; fi
     : >"$log"
     install_stamped base "$wanted"
-    for stamp in dev gpu isaacsim; do
+    for stamp in "${extras[@]}"; do
         if [[ -e $stamps/$stamp || " $* " == *" $stamp "* ]]; then install_stamped "$stamp" "$wanted"; fi
     done
     if has_nvidia_gpu && [[ ! -e $stamps/gpu ]]; then
@@ -244,6 +246,7 @@ prepare() { # EXTRA...: a Python that can import the project and what it needs
     else
         local missing modules=(gymnasium_robotics imageio_ffmpeg mujoco mujoco_usd_converter onnxruntime sklearn)
         if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest); fi
+        if [[ " $* " == *" baselines "* ]]; then modules+=(skrl); fi
         missing="$(missing_modules "$python" "${modules[@]}")"
         [[ -z $missing ]] || die "$python has Isaac Lab 3.0 but lacks: $missing. './isaaclab.sh -i${*:+ $*}' adds them."
     fi
@@ -266,7 +269,7 @@ run_python() {
 }
 
 run_tests() {
-    prepare dev
+    prepare dev baselines
     cd -- "$root"
     exec "$python" -m pytest -m "not slow" "$@"
 }
@@ -274,7 +277,7 @@ run_tests() {
 install() {
     local extra
     for extra in "$@"; do
-        [[ $extra == @(gpu|isaacsim|dev) ]] || die "Unknown extra '$extra'; there are: gpu, isaacsim, dev."
+        [[ " ${extras[*]} " == *" $extra "* ]] || die "Unknown extra '$extra'; there are: ${extras[*]}."
     done
     select_python
     if [[ $python == "$venv/bin/python" ]]; then

@@ -181,12 +181,19 @@ class TestExtras:
         assert result.stdout == "ran\n"
         assert "Going on without cuML; './isaaclab.sh -i gpu' tries again." in result.stderr
 
-    def test_gpu_can_be_asked_for_later(self, project: Project):
+    @pytest.mark.parametrize("extra", ["baselines", "gpu"])
+    def test_an_extra_can_be_asked_for_later(self, project: Project, extra: str):
         project.run(*RUN)
         project.calls()
-        assert project.run("-i", "gpu").returncode == 0
+        assert project.run("-i", extra).returncode == 0
         (call,) = project.calls()
-        assert call.endswith(f"-r {project.root}/requirements-gpu.txt -c {project.root}/requirements.txt")
+        assert call.endswith(f"-r {project.root}/requirements-{extra}.txt -c {project.root}/requirements.txt")
+
+    def test_tests_come_with_the_baselines_they_test(self, project: Project):
+        project.run("-t", "--version")
+        assert {"requirements-baselines.txt", "requirements-dev.txt"} <= {
+            Path(word).name for call in project.calls() for word in call.split()
+        }
 
     def test_a_gpu_that_came_later_is_seen_by_the_next_installation(self, project: Project):
         project.run(*RUN)

@@ -66,6 +66,7 @@ def test_isaac_lab_finds_the_tasks_by_entry_point():
     ("lock", "ranges"),
     [
         ("requirements.txt", PYPROJECT["project"]["dependencies"]),
+        ("requirements-baselines.txt", EXTRAS["baselines"]),
         ("requirements-gpu.txt", EXTRAS["gpu"]),
         ("requirements-dev.txt", EXTRAS["dev"]),
     ],
@@ -76,6 +77,6 @@ def test_lock_satisfies_the_ranges(lock: str, ranges: list[str]):
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
 
-@pytest.mark.parametrize("extra", ["gpu", "dev"])
+@pytest.mark.parametrize("extra", ["baselines", "gpu", "dev"])
 def test_extra_locks_only_add_to_the_base(extra: str):
     assert not read_lock("requirements.txt").keys() & read_lock(f"requirements-{extra}.txt").keys()
