@@ -145,7 +145,7 @@ def plain_update(alg: CGRPO, raw_advantages: torch.Tensor, groups: list[int]) ->
     generator.set_state(alg.generator.get_state())
     pool = count
     importance = None
-    if cfg.sharing != "none":
+    if cfg.sharing != "own":
         importance = plain_importance(alg, old, pairs)
         pool = count * cfg.num_policies
     size = pool // cfg.num_mini_batches

@@ -312,7 +312,7 @@ class CGRPO:
 
     def _share_experience(self) -> SharedExperience | None:
         """Weights of everybody's samples, where policies learn from one another."""
-        if self.cfg.sharing == "none":
+        if self.cfg.sharing == "own":
             return None
         learns = torch.ones_like(self.groups, dtype=torch.bool)
         if self.cfg.sharing == "leader":

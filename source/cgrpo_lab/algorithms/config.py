@@ -15,7 +15,7 @@ from typing import Any, Self
 from cgrpo_lab.validation import ConfigError
 
 SCHEDULES = ("fixed", "linear", "adaptive")
-SHARING = ("none", "all", "leader")
+SHARING = ("own", "all", "leader")
 ON_NONFINITE = ("skip", "stop")
 ACTIVATIONS = ("elu", "selu", "relu", "crelu", "lrelu", "tanh", "sigmoid", "softplus", "gelu", "swish", "mish")
 
@@ -142,12 +142,12 @@ class CGRPOCfg(_FromDict):
     entropy_coef: float = 0.0
     """Weight of the entropy bonus."""
 
-    sharing: str = "none"
-    """Who learns from whose samples: ``none`` (every policy from its own), ``all`` (everybody from everybody, by
+    sharing: str = "own"
+    """Who learns from whose samples: ``own`` (every policy from its own), ``all`` (everybody from everybody, by
     truncated importance weights) or ``leader`` (only the best policy from everybody)."""
 
     follower_entropy_coef: float = 0.0
-    """Weight of a further entropy bonus of all policies but the leader, with ``sharing="leader"``."""
+    """Weight of a further entropy bonus of all policies but the leader, with ``sharing=leader``."""
 
     replace_interval: int = 0
     """Every so many iterations the policy with the lowest score becomes a variation of the best; 0 means never."""
@@ -257,8 +257,8 @@ class CGRPOCfg(_FromDict):
         _require(
             "sharing",
             self.sharing,
-            self.sharing == "none" or self.num_policies > 1,
-            "one policy has nobody to learn from: set num_policies to 2 or more, or sharing to none",
+            self.sharing == "own" or self.num_policies > 1,
+            "one policy has nobody to learn from: set num_policies to 2 or more, or sharing to own",
         )
         _require(
             "follower_entropy_coef",
