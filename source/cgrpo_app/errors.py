@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
+from cgrpo_lab import distributed
 from cgrpo_lab.algorithms.config import ConfigError
 from cgrpo_lab.runners import CheckpointError, NonFiniteError
 
@@ -14,7 +15,7 @@ class UserError(Exception):
     """Something only the user can mend; the message names the option, its value and the remedy."""
 
 
-EXPECTED = (UserError, ConfigError, CheckpointError, NonFiniteError)
+EXPECTED = (UserError, ConfigError, CheckpointError, NonFiniteError, distributed.PeerError)
 """What a command reports in one line. Anything else is a defect and shows its traceback."""
 
 EXIT_USER_ERROR = 2
@@ -36,8 +37,10 @@ def run_command(main: Callable[[Sequence[str]], None], argv: Sequence[str] | Non
     try:
         main(sys.argv[1:] if argv is None else argv)
     except EXPECTED as error:
-        print(f"error: {error}", file=sys.stderr)
+        if distributed.is_first_to_report(str(error)):
+            print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(EXIT_USER_ERROR) from None
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if distributed.is_first_to_report("interrupted"):
+            print("interrupted", file=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from None

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from cgrpo_app import command_line, run_folder
+from cgrpo_app import command_line, processes, run_folder
 from cgrpo_app.agent_checks import check_agent
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, open_env, resolve
@@ -21,6 +21,7 @@ from cgrpo_app.loading import MISMATCHES, find, mismatch
 from cgrpo_app.policy_export import export_policy
 from cgrpo_app.provenance import describe_hardware, describe_versions
 from cgrpo_app.video import prepare_rendering, video_wrapper
+from cgrpo_lab import distributed
 from cgrpo_lab.runners.checkpoint import CheckpointError, read_checkpoint
 
 NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
@@ -34,6 +35,12 @@ def main(argv: Sequence[str]) -> None:
         argv: Command line without the program's name.
     """
     args, overrides = _parse(argv)
+    with processes.joined(args):
+        _run(args, overrides)
+
+
+def _run(args: Any, overrides: list[str]) -> None:
+    """Settle what is trained and where it is kept, then train."""
     if args.video:
         prepare_rendering()
     checkpoint = _resume(args, overrides) if args.resume else None
@@ -45,23 +52,29 @@ def main(argv: Sequence[str]) -> None:
             setattr(launch.agent_cfg, name, vars(args)[name])
     check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
     if args.steps is not None:
-        steps_per_iteration = launch.env_cfg.scene.num_envs * launch.agent_cfg.num_steps_per_env
+        num_envs = launch.env_cfg.scene.num_envs * distributed.world_size()
+        steps_per_iteration = num_envs * launch.agent_cfg.num_steps_per_env
         launch.agent_cfg.max_iterations = math.ceil(args.steps / steps_per_iteration)
     if not args.resume and (args.checkpoint or args.load_run):
-        checkpoint = find(args, launch)
+        checkpoint = processes.from_main(lambda: find(args, launch))
     if checkpoint is not None:
         read_checkpoint(checkpoint, "cpu")  # a damaged file shows before a folder is made and the simulation started
     if args.resume:
         folder = checkpoint.parent
     else:
-        folder = run_folder.create_run_folder(
-            args.log_root,
-            launch.agent_cfg.experiment_name,
-            launch.agent_cfg.run_name,
-            task=launch.task,
-            entry_point=launch.entry_point,
+        folder = processes.from_main(
+            lambda: run_folder.create_run_folder(
+                args.log_root,
+                launch.agent_cfg.experiment_name,
+                launch.agent_cfg.run_name,
+                task=launch.task,
+                entry_point=launch.entry_point,
+            )
         )
     _print_header(launch, folder)
+    # Environments must differ from process to process; the algorithm takes its random state from the main one.
+    launch.agent_cfg.seed += distributed.rank()
+    launch.env_cfg.seed = launch.agent_cfg.seed
     _train(args, overrides, launch, folder, checkpoint)
 
 
@@ -74,6 +87,12 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
         "--steps",
         type=command_line.whole_number,
         help="Env steps of the whole run, such as 1e6, rounded up to whole iterations; instead of --max_iterations.",
+    )
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help=f"One of several processes that learn as one, started by '{processes.LAUNCHER} scripts/train.py'; "
+        "--num_envs is then that of each.",
     )
     parser.add_argument("--resume", action="store_true", help="Go on in a run's folder: the latest, or --load_run.")
     command_line.add_checkpoint_arguments(parser)
@@ -98,7 +117,7 @@ def _resume(args: Any, overrides: list[str]) -> Path:
         UserError: If there is no run to go on with.
     """
     launch = resolve(args, overrides)
-    checkpoint = find(args, launch)
+    checkpoint = processes.from_main(lambda: find(args, launch))
     stored = run_folder.read_json(checkpoint.parent / run_folder.LAUNCH_FILE)
     args.device = args.device or stored["device"]
     for name in ("num_envs", "seed", "max_iterations"):
@@ -110,9 +129,12 @@ def _resume(args: Any, overrides: list[str]) -> Path:
 
 def _print_header(launch: Launch, folder: Path) -> None:
     """The first line: what is trained, on what, and where it is kept."""
+    envs = f"{launch.env_cfg.scene.num_envs} envs"
+    if distributed.world_size() > 1:
+        envs = f"{distributed.world_size()} processes of {envs}"
     print(
         f"{launch.task}: {launch.agent_cfg.algorithm.class_name.split(':')[-1]} on {launch.device}, "
-        f"{launch.env_cfg.scene.num_envs} envs, physics {launch.physics}, seed {launch.agent_cfg.seed}, "
+        f"{envs}, physics {launch.physics}, seed {launch.agent_cfg.seed}, "
         f"{launch.agent_cfg.max_iterations} iterations\nrun folder: {_from_here(folder)}",
         flush=True,
     )
@@ -135,10 +157,12 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
     from cgrpo_lab.runners import CGRPORunner
 
     videos = folder / "videos" / "train"
-    wrappers = [video_wrapper(videos, args.video_length, args.video_interval)] if args.video else []
+    is_main = distributed.is_main()
+    records = args.video and is_main
+    wrappers = [video_wrapper(videos, args.video_length, args.video_interval)] if records else []
     print("preparing the simulation (its first start compiles kernels and takes a minute longer) ...", flush=True)
     with open_env(launch, args, wrappers=wrappers) as env:
-        if checkpoint is None or not args.resume:
+        if is_main and not args.resume:
             dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
             run_folder.write_json(folder / run_folder.LAUNCH_FILE, _launch_record(args, overrides, launch))
         runner = CGRPORunner(
@@ -173,7 +197,9 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         if remaining > 0:
             with start_groups(runner):
                 runner.learn(remaining, init_at_random_ep_len=launch.agent_cfg.init_at_random_ep_len)
-        _finish(args, launch, folder, runner)
+        distributed.disconnect()
+        if is_main:
+            _finish(args, launch, folder, runner)
 
 
 def _launch_record(args: Any, overrides: list[str], launch: Launch) -> dict[str, Any]:
@@ -184,6 +210,7 @@ def _launch_record(args: Any, overrides: list[str], launch: Launch) -> dict[str,
         "agent": args.agent,
         "device": launch.device,
         "num_envs": launch.env_cfg.scene.num_envs,
+        "processes": distributed.world_size(),
         "seed": launch.agent_cfg.seed,
         "max_iterations": launch.agent_cfg.max_iterations,
         "physics": launch.physics,
