@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -84,7 +85,7 @@ def is_main() -> bool:
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Turn what torch raises when a process is lost into one clear error.
+    """Turn what torch raises when a process is lost into one clear error, that there is time to report.
 
     Raises:
         PeerError: If another process has ended or does not answer.
@@ -95,6 +96,8 @@ def explained() -> Iterator[None]:
         # Gloo's errors have no class of their own; they begin with the place in its source.
         if not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
             raise
+        # The launcher terminates the job as soon as it misses the process: in a moment, and this is to be read first.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         reason = str(error).splitlines()[0].rpartition("] ")[2]
         raise PeerError(
             f"another process of this job has ended or does not answer ({reason}); its own message says why. "
