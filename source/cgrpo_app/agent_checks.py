@@ -13,6 +13,7 @@ from cgrpo_app.errors import UserError
 from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.baselines import SkrlCfg
+from cgrpo_lab.policies import GroupPolicy, HiddenLayers
 from cgrpo_lab.validation import ConfigError, require_number
 
 
@@ -67,13 +68,15 @@ def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
             "agent.init_at_random_ep_len=True: estimator='episode' compares episodes that begin together; set it to "
             "false, or choose --agent grpo."
         )
-    GroupPolicyCfg.from_dict(dict(vars(agent_cfg.group_policy)))
+    policies = GroupPolicyCfg.from_dict(dict(vars(agent_cfg.group_policy)))
+    policy = GroupPolicy(num_policies=1, obs_dim=1, action_dim=1, **vars(policies))
     try:
         make_estimator(
             algorithm.estimator,
             num_states=1,
             device="cpu",
             generator=torch.Generator(),
+            freeze_encoder=lambda: HiddenLayers(policy),
             gamma=algorithm.gamma,
             **algorithm.estimator_options,
         )

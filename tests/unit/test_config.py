@@ -67,7 +67,9 @@ def test_a_bad_setting_of_the_policies_is_named_with_its_value(name, value):
     assert repr(value) in str(error.value)
 
 
-@pytest.mark.parametrize("options", [{"lam": 1.5}, {"lam": math.nan}, {"ridge": -1.0}, {"num_cosines": 0}, {"lam_": 1}])
+@pytest.mark.parametrize(
+    "options", [{"lam": 1.5}, {"lam": math.nan}, {"ridge": -1.0}, {"num_cosines": -1}, {"lam_": 1}]
+)
 def test_a_bad_option_of_the_estimator_is_a_config_error(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         construct(runner_cfg(estimator_options=options))

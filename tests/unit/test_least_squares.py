@@ -14,7 +14,7 @@ from synthetic_rollouts import empty_rollout, permuted, random_rollout
 from cgrpo_lab.advantages import ESTIMATORS, LeastSquares, make_estimator
 from cgrpo_lab.advantages.base import explained_variance
 from cgrpo_lab.advantages.features import RandomFourierFeatures
-from cgrpo_lab.advantages.least_squares import normal_equations, solve_regularised
+from cgrpo_lab.advantages.linear_value import normal_equations, solve_regularised
 from cgrpo_lab.advantages.returns import generalised_advantage
 
 
@@ -146,9 +146,9 @@ def test_sums_forget():
         ends = (rollout.terminated, rollout.time_outs)
         parts.append(normal_equations(features, rollout.rewards, *ends, gamma=0.99, lam=0.95))
     # 1/4 of the first, 1/2 of the second, all of the last; 128 steps each: 32 + 64 + 128 = 224.
-    for total, index in ((estimator.normal_matrix, 0), (estimator.normal_vector, 1)):
+    for total, index in ((estimator.fitted.normal_matrix, 0), (estimator.fitted.normal_vector, 1)):
         torch.testing.assert_close(total, parts[0][index] / 4 + parts[1][index] / 2 + parts[2][index])
-    assert estimator.num_samples == 224
+    assert estimator.fitted.num_samples == 224
 
 
 @settings(max_examples=10, deadline=None)
@@ -223,7 +223,7 @@ def test_what_is_not_finite_stays_out_of_the_fit(where, value, caplog):
     assert result.diagnostics["rejected_fits"] == 2
     assert len(caplog.records) == 1
     for name, buffer in estimator.state_dict().items():
-        if name != "rejected_fits":
+        if name != "fitted.rejected_fits":
             assert torch.equal(buffer, before[name]), name
     assert estimator(random_rollout(8, 16, 3, seed=2)).advantages.isfinite().all()
 
@@ -285,10 +285,16 @@ def test_diagnostics_are_scalars_on_the_device():
         ({"fit_lam": -0.1}, "fit_lam"),
         ({"decay": 2}, "decay"),
         ({"ridge": 0.0}, "ridge"),
-        ({"num_cosines": 0}, "num_cosines"),
+        ({"num_cosines": -1}, "num_cosines"),
         ({"num_cosines": 2.5}, "num_cosines"),
         ({"bandwidth": -1.0}, "bandwidth"),
+        ({"bandwidth": []}, "bandwidth"),
+        ({"bandwidth": [1.0, 0.0]}, "bandwidth"),
+        ({"bandwidth": "wide"}, "bandwidth"),
         ({"bandwith": 1.0}, "bandwith"),
+        ({"policy_features": 1}, "policy_features"),
+        ({"policy_features": True}, "policy_features"),  # there is no policy here
+        ({"renew_interval": 0}, "renew_interval"),
     ],
 )
 def test_names_what_is_wrong_with_an_option(options, field):
@@ -301,3 +307,92 @@ def test_registry():
     assert isinstance(make(3), LeastSquares)
     with pytest.raises(ValueError, match="'least_square' cannot be used.*'least_squares'"):
         make_estimator("least_square", num_states=3, device="cpu", generator=torch.Generator())
+
+
+# -- Features of the policy --------------------------------------------------------------------------------------------
+
+
+class ChangingEncoder:
+    """A policy whose hidden layer multiplies observations by a number that changes with every iteration."""
+
+    def __init__(self):
+        self.factor = 1.0
+
+    def freeze(self):
+        encoder = torch.nn.Linear(3, 3, bias=False)
+        encoder.num_features = 3
+        with torch.no_grad():
+            encoder.weight.copy_(self.factor * torch.eye(3))
+        return encoder
+
+
+def test_policy_features_are_renewed_together_with_the_value_that_was_fitted_to_them():
+    policy = ChangingEncoder()
+    options = {"num_cosines": 4, "decay": 0.5, "policy_features": True, "renew_interval": 2}
+    estimator = make(3, freeze_encoder=policy.freeze, **options)
+    rollouts = [random_rollout(8, 16, 3, seed=seed) for seed in range(5)]
+    results = []
+    for i, rollout in enumerate(rollouts):
+        rollout.observations.copy_(rollout.states + 1.0)
+        policy.factor = 10.0**i  # what the policy is while rollout i is judged
+        results.append(estimator(rollout))
+
+    def plain_value(factor, seen, rollout):
+        """The value fitted to rollouts ``seen`` on features of the policy ``factor``."""
+
+        def features(r):
+            return torch.cat((estimator.features(r.states), factor * r.observations / 3**0.5), dim=-1).double()
+
+        size = features(rollout).shape[-1]
+        matrix, vector, count = torch.zeros(size, size).double(), torch.zeros(size).double(), 0.0
+        for r in seen:
+            more = plain_normal_equations(features(r), r, 0.99, 0.95)
+            matrix, vector, count = matrix / 2 + more[0], vector / 2 + more[1], count / 2 + 128
+        weights = torch.linalg.solve(matrix + 1e-5 * count * torch.eye(size).double(), vector)
+        return (features(rollout)[:-1] @ weights).float()
+
+    # The first two and their successors are judged on features of the policy at the start; the fifth on those frozen
+    # after rollout 1, with the value that has seen rollouts 2 and 3 only.
+    expected = [
+        plain_value(1.0, rollouts[:1], rollouts[0]),
+        plain_value(1.0, rollouts[:1], rollouts[1]),
+        plain_value(1.0, rollouts[:2], rollouts[2]),
+        plain_value(1.0, rollouts[:3], rollouts[3]),
+        plain_value(10.0, rollouts[2:4], rollouts[4]),
+    ]
+    for result, baseline in zip(results, expected, strict=True):
+        torch.testing.assert_close(result.baseline, baseline, rtol=1e-3, atol=1e-3)
+
+
+def test_policy_features_continue_from_a_checkpoint_bit_for_bit():
+    policy = ChangingEncoder()
+    options = {"num_cosines": 0, "policy_features": True, "renew_interval": 3, "freeze_encoder": policy.freeze}
+    estimator = make(3, **options)
+    for seed in range(4):
+        policy.factor += 1.0
+        estimator(random_rollout(8, 16, 3, seed=seed))
+    resumed = make(3, seed=9, **options)
+    resumed.load_state_dict(estimator.state_dict())
+    for seed in range(4, 9):
+        policy.factor += 1.0
+        rollout = random_rollout(8, 16, 3, seed=seed)
+        assert torch.equal(estimator(rollout).advantages, resumed(rollout).advantages)
+
+
+def test_several_bandwidths_make_the_mean_of_their_kernels():
+    generator = torch.Generator().manual_seed(0)
+    features = RandomFourierFeatures(
+        num_states=4, num_cosines=40_000, bandwidth=[0.5, 2.0], device=torch.device("cpu"), generator=generator
+    )
+    points = torch.randn(6, 4, generator=generator)
+    cosines = features(points)[:, :40_000]
+    squares = torch.cdist(points, points) ** 2 / 4
+    expected = (torch.exp(-squares / (2 * 0.25)) + torch.exp(-squares / (2 * 4.0))) / 2
+    torch.testing.assert_close(cosines @ cosines.T, expected, rtol=0, atol=0.03)
+
+
+def test_without_cosines_the_value_is_linear_in_the_state():
+    features = RandomFourierFeatures(
+        num_states=2, num_cosines=0, bandwidth=1.0, device=torch.device("cpu"), generator=torch.Generator()
+    )
+    torch.testing.assert_close(features(torch.tensor([[3.0, -1.0]])), torch.tensor([[0.3, -0.1, 1.0]]))

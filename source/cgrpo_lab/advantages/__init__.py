@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
 from cgrpo_lab.advantages.episode import Episode
-from cgrpo_lab.advantages.least_squares import LeastSquares
+from cgrpo_lab.advantages.least_squares import Encoder, LeastSquares
 from cgrpo_lab.advantages.state_cluster import StateCluster
 from cgrpo_lab.advantages.time_step import TimeStep
 from cgrpo_lab.advantages.value_centred import ValueCentred
@@ -28,7 +29,13 @@ ESTIMATORS: dict[str, type[AdvantageEstimator]] = {
 
 
 def make_estimator(
-    name: str, *, num_states: int, device: str | torch.device, generator: torch.Generator, **options: Any
+    name: str,
+    *,
+    num_states: int,
+    device: str | torch.device,
+    generator: torch.Generator,
+    freeze_encoder: Callable[[], Encoder] | None = None,
+    **options: Any,
 ) -> AdvantageEstimator:
     """Make an estimator by name.
 
@@ -37,6 +44,7 @@ def make_estimator(
         num_states: Size ``S`` of a state.
         device: Device of the rollouts.
         generator: Source of all randomness of the estimator.
+        freeze_encoder: Makes a frozen copy of the policy's hidden layers as they are now, for estimators that use it.
         **options: Further keyword arguments of the estimator's constructor.
 
     Returns:
@@ -48,12 +56,15 @@ def make_estimator(
     require_choice("estimator", name, list(ESTIMATORS))
     estimator = ESTIMATORS[name]
     require_options(f"estimator {name!r}", estimator, options)
+    if estimator.takes_encoder:
+        options["freeze_encoder"] = freeze_encoder
     return estimator(num_states=num_states, device=device, generator=generator, **options)
 
 
 __all__ = [
     "ESTIMATORS",
     "AdvantageEstimator",
+    "Encoder",
     "Episode",
     "GroupAdvantages",
     "LeastSquares",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,9 @@ class AdvantageEstimator(nn.Module, ABC):
     The methods of this family differ in what they call comparable; that difference is a subclass. Whatever an
     estimator remembers from one iteration to the next lives in buffers, so that a checkpoint restores it exactly.
     """
+
+    takes_encoder: ClassVar[bool] = False
+    """Whether the constructor takes ``freeze_encoder``, which makes frozen copies of a policy's hidden layers."""
 
     def __init__(self, *, num_states: int, device: str | torch.device, generator: torch.Generator, gamma: float):
         """Keep what all estimators need.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +27,21 @@ class RandomFourierFeatures(nn.Module):
     """
 
     def __init__(
-        self, *, num_states: int, num_cosines: int, bandwidth: float, device: torch.device, generator: torch.Generator
+        self,
+        *,
+        num_states: int,
+        num_cosines: int,
+        bandwidth: float | Sequence[float],
+        device: torch.device,
+        generator: torch.Generator,
     ):
         """Draw the features.
 
         Args:
             num_states: Size ``S`` of a state.
-            num_cosines: Number of cosines.
-            bandwidth: Width of the kernel, in units of ``sqrt(S)``: a typical distance of normalised states.
+            num_cosines: Number of cosines; 0 leaves the state and the constant.
+            bandwidth: Width of the kernel, in units of ``sqrt(S)``: a typical distance of normalised states. Of several
+                widths each gets an equal part of the cosines: the kernel is then their mean.
             device: Where the features are evaluated.
             generator: Source of the draw.
 
@@ -41,12 +49,15 @@ class RandomFourierFeatures(nn.Module):
             ValueError: If an option is out of its bounds.
         """
         super().__init__()
-        require_number("num_cosines", num_cosines, at_least=1, integer=True)
-        require_number("bandwidth", bandwidth, above=0.0)
+        require_number("num_cosines", num_cosines, at_least=0, integer=True)
+        bandwidths = list(bandwidth) if isinstance(bandwidth, Sequence) and bandwidth else [bandwidth]
+        for width in bandwidths:
+            require_number("bandwidth", width, above=0.0)
         self.num_features = num_cosines + num_states + 1
         """Size ``F`` of the feature vector."""
         draw = {"generator": generator, "device": generator.device}
-        frequencies = torch.randn(num_states, num_cosines, **draw) / (bandwidth * math.sqrt(num_states))
+        widths = torch.tensor(bandwidths, device=generator.device)[torch.arange(num_cosines) % len(bandwidths)]
+        frequencies = torch.randn(num_states, num_cosines, **draw) / (widths * math.sqrt(num_states))
         phases = 2 * math.pi * torch.rand(num_cosines, **draw)
         self.register_buffer("frequencies", frequencies.to(device))
         self.register_buffer("phases", phases.to(device))
@@ -60,6 +71,6 @@ class RandomFourierFeatures(nn.Module):
         Returns:
             Features, ``[..., F]``.
         """
-        amplitude = math.sqrt(2 / self.phases.numel())
+        amplitude = math.sqrt(2 / max(self.phases.numel(), 1))
         cosines = amplitude * torch.cos(states @ self.frequencies + self.phases)
         return torch.cat((cosines, LINEAR_SCALE * states, torch.ones_like(states[..., :1])), dim=-1)

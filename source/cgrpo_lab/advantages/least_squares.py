@@ -5,22 +5,37 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
-from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.features import RandomFourierFeatures
-from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go, successor
-from cgrpo_lab.validation import require_number
+from cgrpo_lab.advantages.linear_value import LinearValue
+from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go
+from cgrpo_lab.validation import ConfigError, require_number
 
 if TYPE_CHECKING:
     from cgrpo_lab.rollouts import GroupRollout
 
-logger = logging.getLogger(__name__)
+
+class Encoder(Protocol):
+    """Maps observations ``[..., D]`` to features ``[..., H]``; a module, so that a checkpoint holds it."""
+
+    num_features: int
+    """Size ``H`` of the features."""
+
+    def __call__(self, observations: Tensor) -> Tensor:
+        """Evaluate the features."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything the features depend on."""
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> object:
+        """Become another encoder of the same sizes."""
 
 
 class LeastSquares(AdvantageEstimator):
@@ -42,16 +57,7 @@ class LeastSquares(AdvantageEstimator):
     normalisation (eq 8) makes the result independent of their unit.
     """
 
-    normal_matrix: Tensor
-    """Decayed sum of ``z (phi - gamma phi')^T``, ``[F, F]`` float64."""
-    normal_vector: Tensor
-    """Decayed sum of ``z r``, ``[F]`` float64."""
-    num_samples: Tensor
-    """Decayed number of steps in the sums, 0-dim float64; zero before the first fit."""
-    weights: Tensor
-    """Value weights ``w``, ``[F]`` float64, in reward units."""
-    rejected_fits: Tensor
-    """Iterations whose fit was not finite and was left out, 0-dim int64."""
+    takes_encoder = True
 
     def __init__(
         self,
@@ -59,11 +65,14 @@ class LeastSquares(AdvantageEstimator):
         num_states: int,
         device: str | torch.device,
         generator: torch.Generator,
+        freeze_encoder: Callable[[], Encoder] | None,
         gamma: float = 0.99,
         lam: float = 0.95,
         fit_lam: float = 0.95,
         num_cosines: int = 256,
-        bandwidth: float = 1.0,
+        bandwidth: float | Sequence[float] = 1.0,
+        policy_features: bool = False,
+        renew_interval: int = 5,
         decay: float = 0.9,
         ridge: float = 1e-5,
     ):
@@ -73,11 +82,16 @@ class LeastSquares(AdvantageEstimator):
             num_states: Size ``S`` of a state.
             device: Device of the rollouts.
             generator: Source of the random features.
+            freeze_encoder: Makes a frozen copy of the policy's hidden layers as they are now; read only with
+                ``policy_features``.
             gamma: Discount factor of one step.
             lam: Lambda of the advantages.
             fit_lam: Lambda of the eligibility traces of the fit.
             num_cosines: Number of random Fourier features.
-            bandwidth: Width of their kernel, in units of ``sqrt(S)``.
+            bandwidth: Width of their kernel, in units of ``sqrt(S)``; of several, each gets an equal part of them.
+            policy_features: Whether the last hidden layer of the policy gives features, too (of the first policy, if
+                there are several); with ``num_cosines=0`` instead of the cosines.
+            renew_interval: Every so many iterations the policy features are brought up to date.
             decay: Weight that a fit gives to the sums of the iterations before; 0.9 remembers about ten.
             ridge: Regularisation per step in the sums. Keep it small: the features are small too.
 
@@ -90,21 +104,28 @@ class LeastSquares(AdvantageEstimator):
         require_number("fit_lam", fit_lam, at_least=0.0, at_most=1.0)
         require_number("decay", decay, at_least=0.0, at_most=1.0)
         require_number("ridge", ridge, above=0.0)
+        require_number("renew_interval", renew_interval, at_least=1, integer=True)
         self.lam = lam
-        self.fit_lam = fit_lam
-        self.decay = decay
-        self.ridge = ridge
+        self.renew_interval = renew_interval
+        self.freeze_encoder = freeze_encoder
         self.features = RandomFourierFeatures(
             num_states=num_states, num_cosines=num_cosines, bandwidth=bandwidth, device=self.device, generator=generator
         )
-        size = self.features.num_features
-        double = {"dtype": torch.float64, "device": self.device}
-        self.register_buffer("normal_matrix", torch.zeros(size, size, **double))
-        self.register_buffer("normal_vector", torch.zeros(size, **double))
-        self.register_buffer("num_samples", torch.zeros((), **double))
-        self.register_buffer("weights", torch.zeros(size, **double))
-        self.register_buffer("rejected_fits", torch.zeros((), dtype=torch.int64, device=self.device))
-        self._warned = False
+        self.encoder = self.next_encoder = self.next_fitted = None
+        if not isinstance(policy_features, bool):
+            raise ConfigError(f"policy_features = {policy_features!r} cannot be used: give true or false")
+        if policy_features:
+            if freeze_encoder is None:
+                raise ConfigError("policy_features = True cannot be used: there is no policy here; give false")
+            self.encoder, self.next_encoder = freeze_encoder(), freeze_encoder()
+            self.next_fitted = self._make_value(decay, ridge, fit_lam)
+            self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
+        self.fitted = self._make_value(decay, ridge, fit_lam)
+
+    def _make_value(self, decay: float, ridge: float, lam: float) -> LinearValue:
+        """A value that has seen nothing yet."""
+        size = self.features.num_features + (0 if self.encoder is None else self.encoder.num_features)
+        return LinearValue(size, gamma=self.gamma, lam=lam, decay=decay, ridge=ridge, device=self.device)
 
     @torch.no_grad()
     def forward(self, rollout: GroupRollout) -> GroupAdvantages:
@@ -116,54 +137,49 @@ class LeastSquares(AdvantageEstimator):
         Returns:
             Advantages, baseline (both ``[T, E]``) and diagnostics.
         """
-        features = self.features(rollout.states)
-        earlier_weights = self.weights.clone()
-        is_first = not self.num_samples.item()
-        self._fit(features, rollout)
-        weights = self.weights if is_first else earlier_weights
-        values = features @ weights.to(features.dtype)
+        fixed = self.features(rollout.states)
+        features = self._with_policy_features(fixed, rollout.observations, self.encoder)
+        is_first = not self.fitted.num_samples.item()
+        values = self.fitted(features)
+        self.fitted.fit(features, rollout)
+        if is_first:
+            values = self.fitted(features)
+        if self.next_fitted is not None:
+            self._prepare_successor(fixed, rollout)
         advantages = generalised_advantage(
             rollout.rewards, values, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.lam
         )
         return GroupAdvantages(advantages, values[:-1], self._diagnostics(rollout, values))
 
-    def value(self, states: Tensor) -> Tensor:
+    def value(self, states: Tensor, observations: Tensor | None = None) -> Tensor:
         """Evaluate the present value function.
 
         Args:
             states: Normalised states, ``[..., S]``.
+            observations: What the policies saw there, ``[..., D]``; read only with ``policy_features``.
 
         Returns:
             Values, ``[...]``, in reward units; zero before the first fit.
         """
-        features = self.features(states)
-        return features @ self.weights.to(features.dtype)
+        return self.fitted(self._with_policy_features(self.features(states), observations, self.encoder))
 
-    def _fit(self, features: Tensor, rollout: GroupRollout) -> None:
-        """Add a rollout to the normal equations and solve them; leave everything as it was if that is not finite."""
-        matrix, vector = normal_equations(
-            features, rollout.rewards, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.fit_lam
-        )
-        matrix, vector = distributed.all_sum(matrix), distributed.all_sum(vector)
-        matrix += self.decay * self.normal_matrix
-        vector += self.decay * self.normal_vector
-        num_samples = self.decay * self.num_samples + rollout.rewards.numel() * distributed.world_size()
-        # Checked before solving: a solver may raise, or loop, on what is not a number.
-        if (matrix.sum() + vector.sum()).isfinite():
-            weights = solve_regularised(matrix, vector, self.ridge * num_samples)
-            if weights.isfinite().all():
-                self.normal_matrix.copy_(matrix)
-                self.normal_vector.copy_(vector)
-                self.num_samples.copy_(num_samples)
-                self.weights.copy_(weights)
-                return
-        self.rejected_fits += 1
-        if not self._warned:
-            self._warned = True
-            logger.warning(
-                "the value fit of an iteration was not finite: it is left out and the earlier weights are kept."
-                " Look for NaN, infinite or enormous observations and rewards"
-            )
+    def _with_policy_features(self, features: Tensor, observations: Tensor | None, encoder: Encoder | None) -> Tensor:
+        """Features ``[..., F]`` followed by those of the policy, if asked for."""
+        if encoder is None:
+            return features
+        # As the cosines do, their squares sum up to about one.
+        return torch.cat((features, encoder(observations) / math.sqrt(encoder.num_features)), dim=-1)
+
+    def _prepare_successor(self, features: Tensor, rollout: GroupRollout) -> None:
+        """Fit the value on newer policy features, and let it take over when it has seen ``renew_interval`` rollouts."""
+        newer = self._with_policy_features(features, rollout.observations, self.next_encoder)
+        self.next_fitted.fit(newer, rollout)
+        self.iterations += 1
+        if self.iterations % self.renew_interval == 0:
+            self.encoder.load_state_dict(self.next_encoder.state_dict())
+            self.fitted.load_state_dict(self.next_fitted.state_dict())
+            self.next_encoder.load_state_dict(self.freeze_encoder().state_dict())
+            self.next_fitted.forget()
 
     def _diagnostics(self, rollout: GroupRollout, values: Tensor) -> dict[str, Tensor]:
         """Describe how good the baseline was; the returns are Monte-Carlo ones, so as not to flatter it."""
@@ -177,61 +193,6 @@ class LeastSquares(AdvantageEstimator):
         )
         return {
             "explained_variance": explained_variance(returns, values[:-1]),
-            "value_weight_norm": self.weights.norm().to(returns.dtype),
-            "rejected_fits": self.rejected_fits.to(returns.dtype),
+            "value_weight_norm": self.fitted.weights.norm().to(returns.dtype),
+            "rejected_fits": self.fitted.rejected_fits.to(returns.dtype),
         }
-
-
-def normal_equations(
-    features: Tensor, rewards: Tensor, terminated: Tensor, time_outs: Tensor, *, gamma: float, lam: float
-) -> tuple[Tensor, Tensor]:
-    """Sum up the LSTD(lambda) equations of a rollout.
-
-    The products are float64: with the float32 shortcuts that simulators like to switch on for matrix products
-    (TF32), their rounding would exceed the ridge.
-
-    Args:
-        features: Features of the states, ``[T+1, E, F]``.
-        rewards: Rewards, ``[T, E]``.
-        terminated: True ends of the episode, ``[T, E]`` bool.
-        time_outs: Ends by the clock, ``[T, E]`` bool.
-        gamma: Discount factor of one step.
-        lam: Decay of the eligibility traces.
-
-    Returns:
-        Matrix ``sum z (phi - gamma phi')^T`` ``[F, F]`` and vector ``sum z r`` ``[F]``, float64.
-    """
-    size = features.shape[-1]
-    matrix = features.new_zeros(size, size, dtype=torch.float64)
-    vector = features.new_zeros(size, dtype=torch.float64)
-    trace = torch.zeros_like(features[0], dtype=torch.float64)
-    trace_decay = gamma * lam * (~(terminated | time_outs)).double().unsqueeze(-1)
-    # Step by step rather than all at once: the float64 copies then stay at [E, F].
-    for t in range(len(rewards)):
-        following = successor(features[t : t + 2], terminated[t : t + 1], time_outs[t : t + 1])[0]
-        trace += features[t]
-        matrix.addmm_(trace.T, torch.sub(features[t].double(), following, alpha=gamma))
-        vector.addmv_(trace.T, rewards[t].double())
-        trace *= trace_decay[t]
-    return matrix, vector
-
-
-def solve_regularised(matrix: Tensor, vector: Tensor, ridge: Tensor) -> Tensor:
-    """Solve ``(A + ridge I) w = b`` after scaling rows and columns alike to a unit diagonal.
-
-    Args:
-        matrix: ``A``, ``[F, F]`` float64.
-        vector: ``b``, ``[F]`` float64.
-        ridge: Regularisation, 0-dim.
-
-    Returns:
-        ``w``, ``[F]``; the least-squares solution where the system is singular to working precision.
-    """
-    regularised = matrix + ridge * torch.eye(len(vector), dtype=matrix.dtype, device=matrix.device)
-    scale = regularised.diagonal().abs().clamp_min(ridge).rsqrt()
-    scaled = scale[:, None] * regularised * scale[None, :]
-    try:
-        return scale * torch.linalg.solve(scaled, scale * vector)
-    except torch.linalg.LinAlgError:
-        logger.info("the value fit is singular to working precision: the least-squares solution is taken")
-        return scale * torch.linalg.lstsq(scaled, (scale * vector)[:, None]).solution[:, 0]

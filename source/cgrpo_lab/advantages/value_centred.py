@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,7 +13,7 @@ import torch
 from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.group_means import leave_one_out_means
-from cgrpo_lab.advantages.least_squares import LeastSquares
+from cgrpo_lab.advantages.least_squares import Encoder, LeastSquares
 from cgrpo_lab.advantages.state_cluster import make_clusterer
 from cgrpo_lab.validation import require_number, require_options
 
@@ -28,12 +29,15 @@ class ValueCentred(AdvantageEstimator):
     the sample's own environment and falls back where others are too few (:func:`leave_one_out_means`).
     """
 
+    takes_encoder = True
+
     def __init__(
         self,
         *,
         num_states: int,
         device: str | torch.device,
         generator: torch.Generator,
+        freeze_encoder: Callable[[], Encoder] | None,
         gamma: float = 0.99,
         value_options: dict[str, Any] | None = None,
         clustering: str = "kmeans",
@@ -47,6 +51,7 @@ class ValueCentred(AdvantageEstimator):
             num_states: Size ``S`` of a state.
             device: Device of the rollouts.
             generator: Source of the random features and of the clustering's randomness.
+            freeze_encoder: See :class:`LeastSquares`.
             gamma: Discount factor of one step.
             value_options: Further constructor options of :class:`LeastSquares`.
             clustering: ``kmeans`` or ``dbscan``.
@@ -65,7 +70,12 @@ class ValueCentred(AdvantageEstimator):
             raise ValueError("value_options cannot hold gamma, which is that of the estimator: leave it out")
         self.min_others = min_others
         self.value = LeastSquares(
-            num_states=num_states, device=device, generator=generator, gamma=gamma, **value_options
+            num_states=num_states,
+            device=device,
+            generator=generator,
+            freeze_encoder=freeze_encoder,
+            gamma=gamma,
+            **value_options,
         )
         self.clusterer = make_clusterer(clustering, clustering_options, max_refit_interval, generator)
         self.to(self.device)

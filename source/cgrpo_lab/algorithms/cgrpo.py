@@ -21,7 +21,7 @@ from cgrpo_lab.algorithms.observation_sets import resolve_obs_groups, select, wi
 from cgrpo_lab.algorithms.replacement import replace_weakest
 from cgrpo_lab.algorithms.sharing import SharedExperience, leader_mask, share
 from cgrpo_lab.clustering import KMeans
-from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, gaussian
+from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, HiddenLayers, gaussian
 from cgrpo_lab.reference import MixtureReference
 from cgrpo_lab.rollouts import GroupRollout
 
@@ -119,6 +119,7 @@ class CGRPO:
             num_states=rollout.states.shape[-1],
             device=device,
             generator=generator,
+            freeze_encoder=lambda: HiddenLayers(policy),
             gamma=algorithm.gamma,
             **algorithm.estimator_options,
         )

@@ -5,6 +5,7 @@
 
 from cgrpo_lab.policies.deployed_policy import DeployedPolicy, ExportedPolicy
 from cgrpo_lab.policies.group_policy import GroupPolicy
+from cgrpo_lab.policies.hidden_layers import HiddenLayers
 from cgrpo_lab.policies.squashed_gaussian import SquashedGaussianDistribution
 
-__all__ = ["DeployedPolicy", "ExportedPolicy", "GroupPolicy", "SquashedGaussianDistribution"]
+__all__ = ["DeployedPolicy", "ExportedPolicy", "GroupPolicy", "HiddenLayers", "SquashedGaussianDistribution"]
