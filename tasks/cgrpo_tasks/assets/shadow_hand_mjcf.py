@@ -170,10 +170,10 @@ def _remove_decoration(spec: mujoco.MjSpec, visuals: bool) -> None:
     _delete(spec, spec.sites)
     for geom in spec.geoms:
         geom.material = ""
+    _delete(spec, [material for material in spec.materials if material.name not in _CLASS_MATERIALS])
+    _delete(spec, spec.textures)
     if visuals:
         return
     _delete(spec, [geom for geom in spec.geoms if geom.contype == 0 and geom.conaffinity == 0])
     used = {geom.meshname for geom in spec.geoms}
     _delete(spec, [mesh for mesh in spec.meshes if mesh.name not in used])
-    _delete(spec, [material for material in spec.materials if material.name not in _CLASS_MATERIALS])
-    _delete(spec, spec.textures)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from newton import JointType, ModelBuilder, ShapeFlags
+from newton import GeoType, JointType, ModelBuilder, ShapeFlags
 
 from isaaclab.physics import PhysicsManager
 from isaaclab_newton.physics import NewtonMJWarpManager
@@ -39,6 +39,7 @@ class MjcfValuesMixin(NewtonMJWarpManager):
         for world, assets in sorted(shapes.items()):
             for asset, asset_values in values.items():
                 _add_pairs(builder, asset_values, assets[asset], world)
+                _stretch_spheres(builder, asset_values, assets[asset])
         if any(asset_values.contact_masks for asset_values in values.values()):
             _set_masks(builder, values, shapes)
         for asset, asset_values in values.items():
@@ -84,6 +85,19 @@ def _add_pairs(builder: ModelBuilder, values: MjcfValuesCfg, named: dict[str, in
                 "mujoco:pair_condim": values.contact_pair_condim,
             }
         )
+
+
+def _stretch_spheres(builder: ModelBuilder, values: MjcfValuesCfg, named: dict[str, int]) -> None:
+    """Make the ellipsoids of one asset in one world.
+
+    Raises:
+        PhysicsError: If a geom does not exist or is no sphere.
+    """
+    for name, semi_axes in values.ellipsoids.items():
+        if name not in named or builder.shape_type[named[name]] != GeoType.SPHERE:
+            raise PhysicsError(f"ellipsoids names {name!r}, which is no sphere; the geoms are {', '.join(named)}.")
+        builder.shape_type[named[name]] = GeoType.ELLIPSOID
+        builder.shape_scale[named[name]] = semi_axes
 
 
 def _set_masks(builder: ModelBuilder, values: dict[str, MjcfValuesCfg], shapes: dict) -> None:

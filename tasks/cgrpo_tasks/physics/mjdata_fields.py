@@ -14,8 +14,9 @@ from isaaclab_newton.physics import NewtonMJWarpManager
 
 from .errors import PhysicsError
 
-FIELDS = ("xpos", "cfrc_ext")
-"""Fields of MuJoCo's ``MjData`` on offer: body positions [m] and external wrenches [N m, N], both per body."""
+FIELDS = ("xpos", "subtree_com", "cfrc_ext")
+"""Fields of MuJoCo's ``MjData`` on offer, all per body: positions [m], centres of mass of what hangs on the body [m], and
+external wrenches [N m, N] about the centre of mass of all that hangs on the body's root."""
 
 
 class MjDataFieldsMixin(NewtonMJWarpManager):
@@ -51,11 +52,12 @@ class MjDataFieldsMixin(NewtonMJWarpManager):
         return wp.to_torch(getattr(cls._solver.mjw_data, name), requires_grad=False)
 
     @classmethod
-    def mujoco_body_ids(cls, names: list[str]) -> list[int]:
+    def mujoco_body_ids(cls, names: list[str], below: str | None = None) -> list[int]:
         """Return the indices of bodies in MuJoCo's order.
 
         Args:
             names: Last parts of the bodies' prim paths.
+            below: Name of a prim that the bodies lie below, where several assets have bodies of these names.
 
         Raises:
             PhysicsError: If a body does not exist.
@@ -64,7 +66,8 @@ class MjDataFieldsMixin(NewtonMJWarpManager):
         # Row 0 is the first environment; MuJoCo's world is no body of Newton's.
         newton_ids = solver.mjc_body_to_newton.numpy()[0]
         paths = {i: solver.model.body_label[body] for i, body in enumerate(newton_ids) if body >= 0}
-        ids = {path.rsplit("/", 1)[-1]: i for i, path in paths.items()}
+        parts = {i: path.split("/") for i, path in paths.items()}
+        ids = {names[-1]: i for i, names in parts.items() if below is None or below in names}
         for name in names:
             if name not in ids:
                 raise PhysicsError(f"MuJoCo's model has no body {name!r}; there are {', '.join(ids)}.")

@@ -28,6 +28,9 @@ class MjcfValuesCfg:
     free_joint_damping: float = 0.0
     """Damping of free joints [N s/m, N m s/rad]."""
 
+    ellipsoids: dict[str, tuple[float, float, float]] = {}
+    """Semi-axes [m] of geoms which are spheres in the USD, as that knows no ellipsoids, by their names."""
+
 
 @configclass
 class GraphReplaySolverCfg(MJWarpSolverCfg):
