@@ -15,8 +15,8 @@ from isaaclab_newton.physics import NewtonMJWarpManager
 from .errors import PhysicsError
 
 FIELDS = ("xpos", "subtree_com", "cfrc_ext")
-"""Fields of MuJoCo's ``MjData`` on offer, all per body: positions [m], centres of mass of what hangs on the body [m], and
-external wrenches [N m, N] about the centre of mass of all that hangs on the body's root."""
+"""Fields of MuJoCo's ``MjData`` on offer, all per body: positions [m], centres of mass of the subtree [m], and external
+wrenches [N m, N] about the centre of mass of the tree that the body belongs to."""
 
 
 class MjDataFieldsMixin(NewtonMJWarpManager):
