@@ -11,7 +11,7 @@ root="$(CDPATH='' cd -P -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")"
 venv="$root/.venv"
 # One file per finished installation (base and extras) holding the fingerprint that it was made from.
 stamps="$venv/.cgrpo"
-extras=(baselines dev gpu isaacsim)
+extras=(baselines compare dev gpu isaacsim)
 log="$stamps/install.log"
 
 usage() {
@@ -20,8 +20,8 @@ Usage: ./isaaclab.sh OPTION ...
 
   -p, --python SCRIPT [ARGS]    run a script (also: -p -m MODULE, -p -c CODE, or -p alone for a prompt)
   -t, --test [PYTEST ARGS]      run the tests; the slow ones only with: -t -m slow
-  -i, --install [EXTRA ...]     install now; extras: baselines (skrl: SAC, TD3, TRPO), gpu (cuML), isaacsim (PhysX),
-                                dev (tests, lint)
+  -i, --install [EXTRA ...]     install now; extras: baselines (skrl: SAC, TD3, TRPO), compare (arch, Optuna), gpu (cuML),
+                                isaacsim (PhysX), dev (tests, lint)
   -h, --help                    show this text
   COMMAND [ARGS]                Isaac Lab's own commands: train, play, list_envs, ...
 
@@ -247,6 +247,7 @@ prepare() { # EXTRA...: a Python that can import the project and what it needs
         local missing modules=(gymnasium_robotics imageio_ffmpeg mujoco mujoco_usd_converter onnxruntime sklearn)
         if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest); fi
         if [[ " $* " == *" baselines "* ]]; then modules+=(skrl); fi
+        if [[ " $* " == *" compare "* ]]; then modules+=(arch optuna); fi
         missing="$(missing_modules "$python" "${modules[@]}")"
         [[ -z $missing ]] || die "$python has Isaac Lab 3.0 but lacks: $missing. './isaaclab.sh -i${*:+ $*}' adds them."
     fi
@@ -269,7 +270,7 @@ run_python() {
 }
 
 run_tests() {
-    prepare dev baselines
+    prepare dev baselines compare
     cd -- "$root"
     exec "$python" -m pytest -m "not slow" "$@"
 }

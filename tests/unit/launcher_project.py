@@ -63,7 +63,8 @@ class Project:
         for name in ("isaaclab.sh", "pyproject.toml", "source/cgrpo_lab/__init__.py"):
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
-        for name in ("requirements.txt", *(f"requirements-{extra}.txt" for extra in ("baselines", "dev", "gpu"))):
+        extras = ("baselines", "compare", "dev", "gpu")
+        for name in ("requirements.txt", *(f"requirements-{extra}.txt" for extra in extras)):
             (self.root / name).write_text(f"# stands for {name}\n")
         self.home.mkdir()
         for tool in TOOLS:

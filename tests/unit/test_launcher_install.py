@@ -181,7 +181,7 @@ class TestExtras:
         assert result.stdout == "ran\n"
         assert "Going on without cuML; './isaaclab.sh -i gpu' tries again." in result.stderr
 
-    @pytest.mark.parametrize("extra", ["baselines", "gpu"])
+    @pytest.mark.parametrize("extra", ["baselines", "compare", "gpu"])
     def test_an_extra_can_be_asked_for_later(self, project: Project, extra: str):
         project.run(*RUN)
         project.calls()

@@ -67,6 +67,7 @@ def test_isaac_lab_finds_the_tasks_by_entry_point():
     [
         ("requirements.txt", PYPROJECT["project"]["dependencies"]),
         ("requirements-baselines.txt", EXTRAS["baselines"]),
+        ("requirements-compare.txt", EXTRAS["compare"]),
         ("requirements-gpu.txt", EXTRAS["gpu"]),
         ("requirements-dev.txt", EXTRAS["dev"]),
     ],
@@ -77,6 +78,13 @@ def test_lock_satisfies_the_ranges(lock: str, ranges: list[str]):
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
 
 
-@pytest.mark.parametrize("extra", ["baselines", "gpu", "dev"])
+@pytest.mark.parametrize("extra", ["baselines", "compare", "gpu", "dev"])
 def test_extra_locks_only_add_to_the_base(extra: str):
     assert not read_lock("requirements.txt").keys() & read_lock(f"requirements-{extra}.txt").keys()
+
+
+def test_extra_locks_agree_on_what_they_share():
+    versions: dict[str, str] = {}
+    for extra in ("baselines", "compare", "gpu", "dev"):
+        for name, pin in read_lock(f"requirements-{extra}.txt").items():
+            assert versions.setdefault(name, pin) == pin, (extra, name)

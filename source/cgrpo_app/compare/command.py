@@ -1,0 +1,146 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The command line of ``scripts/compare.py``: run what is missing, then write the report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from cgrpo_app import command_line
+from cgrpo_app.compare.pool import Pool
+from cgrpo_app.compare.processes import locked
+from cgrpo_app.compare.references import D4RL, parse_experts
+from cgrpo_app.compare.runs import RandomPolicy, Run
+from cgrpo_app.compare.settings import Settings, load
+from cgrpo_app.device import resolve_device
+from cgrpo_app.errors import UserError
+from cgrpo_app.extras import require_extra
+from cgrpo_app.launch import check_task
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+
+
+def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
+    """Compare.
+
+    Args:
+        argv: Command line without the program's name.
+        scripts: Folder of ``train.py``, ``evaluate.py`` and ``sim2sim.py``.
+
+    Raises:
+        UserError: If an option cannot be used.
+    """
+    args, overrides = _parse(argv)
+    require_extra("compare", "arch")
+    from cgrpo_app.compare.report import write_report
+
+    folder = args.out.absolute()
+    if args.report_only:
+        settings = load(folder)
+    else:
+        asked = _settings(args, overrides)
+        parse_experts(args.expert, asked.tasks)  # a mistake shows before hours of training
+        with locked(folder) as lock:
+            settings = asked.store(folder)
+            runs, randoms = make_jobs(settings, folder, scripts)
+            if args.retry_failed:
+                for job in (*runs, *randoms):
+                    job.start_afresh()
+            Pool([*randoms, *runs], args.jobs, lock).run()
+    runs, randoms = make_jobs(settings, folder, scripts)
+    write_report(folder, settings, runs, randoms, parse_experts(args.expert, settings.tasks), args.expert)
+
+
+def make_jobs(settings: Settings, folder: Path, scripts: Path) -> tuple[list[Run], list[RandomPolicy]]:
+    """All runs, seeds outermost so that an early look shows every agent, and the random policies to measure."""
+    runs = [
+        Run(settings, task, agent, seed, folder, scripts)
+        for seed in settings.seeds
+        for task in settings.tasks
+        for agent in settings.agents
+    ]
+    return runs, [RandomPolicy(settings, task, folder, scripts) for task in settings.tasks if task not in D4RL]
+
+
+def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
+    """Parse the command line."""
+    parser = command_line.make_parser(
+        "Compare algorithms over tasks and seeds: sample efficiency, final return, stability, generalisation.\n"
+        "Runs what is missing in --out, goes on where a killed call stopped, then writes report.html there."
+    )
+    parser.add_argument("--tasks", nargs="+", default=[], help="Task ids; scripts/list_envs.py lists them.")
+    parser.add_argument("--agents", nargs="+", default=[], help=f"Agents: {', '.join(command_line.AGENTS)}.")
+    parser.add_argument("--seeds", default="5", help="Number of seeds (1, 2, ...), or the seeds: 3,7,42.")
+    parser.add_argument("--steps", type=command_line.whole_number, default=1_000_000, help="Env steps of each run.")
+    parser.add_argument("--out", type=Path, required=True, help="Folder for runs and report.")
+    parser.add_argument("--jobs", type=int, default=1, help="Runs side by side; they share the cores equally.")
+    parser.add_argument("--episodes", type=int, default=100, help="Episodes that judge each final policy.")
+    parser.add_argument("--robustness", type=int, default=10, help="Episodes in each perturbed world; 0: none.")
+    parser.add_argument(
+        "--expert",
+        nargs="+",
+        default=["best"],
+        help="What scores 1: best (the best agent here), d4rl, or TASK=RETURN; best where nothing else is said.",
+    )
+    parser.add_argument("--num_envs", type=int, help="Environments of a run; each task has a default per device.")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
+    parser.add_argument("--retry_failed", action="store_true", help="Run failed runs again.")
+    parser.add_argument("--report_only", action="store_true", help="Write the report from what --out holds so far.")
+    args, overrides = command_line.parse(parser, argv)
+    for name, least in (("jobs", 1), ("robustness", 0)):
+        if vars(args)[name] < least:
+            raise UserError(f"--{name} {vars(args)[name]}: must be at least {least}.")
+    return args, overrides
+
+
+def _settings(args: Any, overrides: list[str]) -> Settings:
+    """Check the options and give the defaults their values.
+
+    Raises:
+        UserError: If a task, agent or seed does not exist.
+    """
+    tasks = tuple(dict.fromkeys(check_task(name) for name in _names("tasks", args.tasks)))
+    agents = tuple(dict.fromkeys(_names("agents", args.agents)))
+    for task in tasks:
+        for agent in agents:
+            if command_line.agent_entry_point(agent) not in gym.spec(task).kwargs:
+                known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
+                raise UserError(f"--agents {agent}: {task} has no such agent; it has {', '.join(known)}.")
+    return Settings(
+        tasks=tasks,
+        agents=agents,
+        seeds=parse_seeds(args.seeds),
+        steps=args.steps,
+        device=resolve_device(args.device),
+        num_envs=args.num_envs,
+        episodes=args.episodes,
+        robustness=args.robustness,
+        overrides=tuple(overrides),
+    )
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from ``5`` (the seeds 1 to 5), ``3,7,42`` or ``42,`` (this one only).
+
+    Raises:
+        UserError: If the text is neither.
+    """
+    try:
+        numbers = [int(item) for item in text.split(",") if item]
+    except ValueError:
+        numbers = []
+    seeds = tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(1, sum(numbers) + 1))
+    if not seeds or min(seeds) < 0:
+        raise UserError(f"--seeds {text}: give their number, such as 5, or the seeds, such as 3,7,42 or 42, alone.")
+    return seeds
+
+
+def _names(option: str, items: list[str]) -> list[str]:
+    """Names separated by spaces or commas."""
+    names = [name for item in items for name in item.split(",") if name]
+    if not names:
+        raise UserError(f"--{option}: is missing.")
+    return names

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Works through the jobs of a comparison, several at a time, and says how far it is."""
+
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+from cgrpo_app import run_folder
+from cgrpo_app.compare.processes import Child, share_cores, start
+from cgrpo_app.compare.runs import FAILURE, Job, Step
+
+POLL_S = 0.2
+MAX_KILLS = 3
+"""How often a job that was killed from outside goes on without having got further, before it counts as failed."""
+
+ERROR_LINES = 20
+"""Last lines of its log that are kept with a failure."""
+
+
+@dataclass
+class _Worker:
+    """A place for one process."""
+
+    cores: list[int]
+    job: Job | None = None
+    step: Step | None = None
+    child: Child | None = None
+
+
+@dataclass
+class _Kills:
+    """Deaths by a signal since a job last got further."""
+
+    count: int = 0
+    progress: tuple[str, float] = ("", -1.0)
+
+
+@dataclass
+class Pool:
+    """Runs jobs; a failing one is recorded and the rest goes on."""
+
+    jobs: list[Job]
+    workers: int
+    lock: TextIO
+    progress: "Progress" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self.jobs)
+        self._kills: dict[str, _Kills] = {}
+
+    def run(self) -> None:
+        """Work until nothing is missing.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C, once the running processes have ended; trainings have kept a checkpoint.
+        """
+        waiting = deque(job for job in self.jobs if job.next_step() is not None)
+        print(f"{len(self.jobs)} jobs, {len(waiting)} of them to do, {self.workers} side by side", flush=True)
+        for job in waiting:
+            job.start_afresh()
+        workers = [_Worker(cores) for cores in share_cores(self.workers)]
+        try:
+            while waiting or any(worker.job for worker in workers):
+                for worker in workers:
+                    self._tend(worker, waiting)
+                self.progress.show([worker.job for worker in workers if worker.job])
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            self._wait_for_the_end(workers)
+            raise
+        self.progress.show([], is_last=True)
+
+    def _tend(self, worker: _Worker, waiting: deque[Job]) -> None:
+        """Give a free worker the next step of its job, or the next job."""
+        if worker.child is not None:
+            code = worker.child.process.poll()
+            if code is None:
+                return
+            self._judge_exit(worker, code)
+            worker.child = None
+        if worker.job is None and waiting:
+            worker.job = waiting.popleft()
+        if worker.job is not None:
+            worker.step = worker.job.next_step()
+            if worker.step is None:
+                self.progress.finished(worker.job)
+                worker.job = None
+            else:
+                log = worker.job.folder / f"{worker.step.name}.log"
+                worker.child = start(worker.step.command, log, worker.cores, self.lock)
+
+    def _judge_exit(self, worker: _Worker, code: int) -> None:
+        """Record a failure: an exit code, an exit without the result, or kills without any progress."""
+        job, step = worker.job, worker.step
+        following = job.next_step()
+        if code == 0 and (following is None or following.name != step.name):
+            return
+        if code > 0:
+            fail(job, step, code, worker.child.log)
+            return
+        # Killed, or interrupted from outside, which ends with 0: the files say where to go on.
+        kills = self._kills.setdefault(job.name, _Kills())
+        reached = (step.name, job.progress())
+        kills.count = 1 if reached != kills.progress else kills.count + 1
+        kills.progress = reached
+        if kills.count >= MAX_KILLS:
+            fail(job, step, code, worker.child.log)
+
+    def _wait_for_the_end(self, workers: list[_Worker]) -> None:
+        """Let the processes, which got Ctrl-C as well, write their checkpoints."""
+        print("\nstopping: waiting for the checkpoints of the running processes ...", file=sys.stderr, flush=True)
+        for worker in workers:
+            if worker.child is not None:
+                worker.child.process.wait()
+
+
+def fail(job: Job, step: Step, code: int, log: Path) -> None:
+    """Write the record of a failure: the step, its command, how it ended and the last lines of its log."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    named = [line for line in lines if line.startswith("error: ")]
+    error = (named or lines or ["no output"])[-1]
+    if code < 0:
+        error = f"killed by signal {-code} {MAX_KILLS} times without getting further (out of memory?)"
+    elif code == 0:
+        error = f"ended {MAX_KILLS} times without its result"
+    content = {
+        "step": step.name,
+        "error": error.removeprefix("error: "),
+        "exit_code": code,
+        "command": step.command,
+        "log": lines[-ERROR_LINES:],
+    }
+    run_folder.write_json(job.folder / FAILURE, content)
+
+
+class Progress:
+    """One line about all jobs, rewritten in place on a terminal; otherwise one whenever a job ends."""
+
+    def __init__(self, jobs: list[Job], stream: TextIO | None = None) -> None:
+        """Note what is done already, so that the ETA speaks of this call's work."""
+        self.jobs, self.stream = jobs, stream or sys.stdout
+        self._done = {job.name for job in jobs if job.next_step() is None}
+        self._begin = time.monotonic()
+        self._share_at_begin = self._share()
+        self._last_shown = float("-inf")
+
+    def finished(self, job: Job) -> None:
+        """A job has ended, well or not."""
+        self._done.add(job.name)
+        failed = (job.folder / FAILURE).is_file()
+        outcome = f"FAILED: {run_folder.read_json(job.folder / FAILURE)['error']}" if failed else "done"
+        clear = "\x1b[K\n" if self.stream.isatty() else "\n"
+        self.stream.write(f"{self._line()}{job.name}: {outcome}{clear}")
+        self.stream.flush()
+
+    def show(self, running: list[Job], is_last: bool = False) -> None:
+        """Rewrite the line once a second on a terminal."""
+        if self.stream.isatty() and (is_last or time.monotonic() - self._last_shown >= 1.0):
+            self._last_shown = time.monotonic()
+            now = "  ".join(f"{job.name} {job.progress():.0%}" for job in running[:2])
+            more = f" and {len(running) - 2} more" if len(running) > 2 else ""
+            self.stream.write(f"{self._line()}{now}{more}\x1b[K" + ("\n" if is_last else ""))
+            self.stream.flush()
+
+    def _share(self) -> float:
+        """Share of all work that is done, every job counted alike."""
+        return sum(1.0 if job.name in self._done else job.progress() for job in self.jobs) / max(len(self.jobs), 1)
+
+    def _line(self) -> str:
+        """Jobs done, time passed and time left at the speed so far, in place of the line before on a terminal."""
+        share, passed = self._share(), time.monotonic() - self._begin
+        gained = share - self._share_at_begin
+        left = clock(passed * (1.0 - share) / gained) if gained > 0.0 else "-"
+        begin = "\r" if self.stream.isatty() else ""
+        return f"{begin}[{len(self._done)}/{len(self.jobs)}] {share:4.0%}  elapsed {clock(passed)}  eta {left}  "
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))

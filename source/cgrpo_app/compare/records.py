@@ -1,0 +1,74 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a run left, read into numbers."""
+
+import csv
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cgrpo_app import run_folder
+from cgrpo_app.compare.runs import EVALUATION, FAILURE, GENERALISATION, Run, is_trained, read_result
+
+FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
+
+RETURN_COLUMN = "Train/mean_reward"
+
+
+@dataclass
+class Record:
+    """One run as the report sees it."""
+
+    task: str
+    agent: str
+    seed: int
+    state: str
+    """``finished``, ``failed`` or ``unfinished``."""
+
+    command: str
+    error: str | None = None
+    steps: np.ndarray | None = None
+    """Env steps at each point of the learning curve, shape [P]."""
+
+    seconds: np.ndarray | None = None
+    """Training time at the same points [s], shape [P]."""
+
+    returns: np.ndarray | None = None
+    """Mean return of the latest 100 or more episodes at the same points, shape [P]."""
+
+    evaluation: dict[str, Any] | None = None
+    """Result of ``evaluate.py``."""
+
+    perturbed: dict[str, float] | None = None
+    """Mean return of the judge by name of the perturbation; ``none`` is the unperturbed environment."""
+
+    report: dict[str, Any] | None = None
+    """``report.json`` of the training."""
+
+
+def read_record(run: Run) -> Record:
+    """Read a run in whatever state it is; only a finished one has numbers."""
+    record = Record(run.task, run.agent, run.seed, UNFINISHED, run.command_for_people())
+    failure = read_result(run.folder / FAILURE)
+    if failure is not None:
+        record.state, record.error = FAILED, f"{failure['step']}: {failure['error']}"
+    elif run.next_step() is None and run.training_folder is not None and is_trained(run.training_folder):
+        record.state = FINISHED
+        record.report = run_folder.read_json(run.training_folder / "report.json")
+        record.evaluation = run_folder.read_json(run.folder / EVALUATION)
+        record.steps, record.seconds, record.returns = _read_curve(run)
+        judged = read_result(run.folder / GENERALISATION)
+        if judged is not None:
+            record.perturbed = {"none": judged["return"]["mean"]}
+            record.perturbed |= {name: result["return"]["mean"] for name, result in judged["perturbed"].items()}
+    return record
+
+
+def _read_curve(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Learning curve from ``progress.csv``, without the iterations before the first episode ended."""
+    with (run.training_folder / "progress.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row.get(RETURN_COLUMN)]
+    columns = ("env_steps", "wall_time_s", RETURN_COLUMN)
+    return tuple(np.array([float(row[name]) for row in rows]) for name in columns)

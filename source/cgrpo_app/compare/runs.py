@@ -1,0 +1,199 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""One run of a comparison: its files alone tell which command comes next, so a killed process loses nothing."""
+
+import json
+import logging
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cgrpo_app import run_folder
+from cgrpo_app.compare.settings import Settings, judge_environment
+from cgrpo_app.evaluate import SEED_OFFSET
+
+logger = logging.getLogger(__name__)
+
+EVALUATION, GENERALISATION, FAILURE, RANDOM = "evaluation.json", "generalisation.json", "failure.json", "random.json"
+
+JUDGE_SEED = 10_000
+"""Seed of the first episode in a judging environment; the same for all policies, so that they meet the same starts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command to run next."""
+
+    name: str
+    """``train``, ``evaluate``, ``generalise`` or ``random``; also the name of its log file."""
+
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Training and judging of one agent on one task with one seed."""
+
+    settings: Settings
+    task: str
+    agent: str
+    seed: int
+    root: Path
+    """Folder of the comparison."""
+
+    scripts: Path
+    """Folder of ``train.py`` and its siblings."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return f"{self.task} {self.agent} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where everything about the run is kept."""
+        return self.root / "runs" / self.task / self.agent / f"seed_{self.seed}"
+
+    @property
+    def training_folder(self) -> Path | None:
+        """The folder that ``train.py`` made; None before its first checkpoint."""
+        folders = [path for path in sorted(self.folder.glob("rsl_rl/*/*")) if any(path.glob("model_[0-9]*.pt"))]
+        return folders[-1] if folders else None
+
+    def next_step(self) -> Step | None:
+        """The first command whose result is missing; None once all are there, or after a failure."""
+        if (self.folder / FAILURE).is_file():
+            return None
+        training = self.training_folder
+        if training is None or not is_trained(training):
+            return Step("train", self._train_command(training))
+        if read_result(self.folder / EVALUATION) is None:
+            return Step("evaluate", self._evaluate_command(training))
+        if self._judge is not None and read_result(self.folder / GENERALISATION) is None:
+            return Step("generalise", self._generalise_command(training))
+        return None
+
+    def start_afresh(self) -> None:
+        """Remove what a killed process left before its first checkpoint, and the record of a failure."""
+        (self.folder / FAILURE).unlink(missing_ok=True)
+        if self.training_folder is None:
+            shutil.rmtree(self.folder / "rsl_rl", ignore_errors=True)
+
+    def progress(self) -> float:
+        """Share of the run that is done, 0 to 1; judging is not counted."""
+        training = self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
+        return 0.0 if training is None else min(1.0, steps_done(training / "progress.csv") / self.settings.steps)
+
+    def command_for_people(self) -> str:
+        """The training command as a user would type it."""
+        return " ".join(["python scripts/train.py", *self._train_options()])
+
+    @property
+    def _judge(self) -> str | None:
+        return judge_environment(self.settings, self.task) if self.settings.robustness else None
+
+    def _train_options(self) -> list[str]:
+        settings = self.settings
+        options = ["--task", self.task, "--agent", self.agent, "--seed", str(self.seed), "--steps", str(settings.steps)]
+        options += ["--device", settings.device]
+        if settings.num_envs is not None:
+            options += ["--num_envs", str(settings.num_envs)]
+        return [*options, *settings.overrides]
+
+    def _train_command(self, training: Path | None) -> list[str]:
+        """Train, or go on in the folder of a run that was killed."""
+        command = [*python(self.scripts / "train.py"), "--log_root", str(self.folder)]
+        if training is None:
+            return [*command, *self._train_options()]
+        resume = ["--task", self.task, "--agent", self.agent, "--resume", "--load_run", training.name]
+        return [*command, *resume, "--device", self.settings.device, *self.settings.overrides]
+
+    def _evaluate_command(self, training: Path) -> list[str]:
+        options = ["--task", self.task, "--agent", self.agent, "--device", self.settings.device]
+        options += ["--checkpoint", str(training), "--episodes", str(self.settings.episodes)]
+        options += ["--seed", str(SEED_OFFSET + self.seed), "--json", str(self.folder / EVALUATION)]
+        return [*python(self.scripts / "evaluate.py"), *options]
+
+    def _generalise_command(self, training: Path) -> list[str]:
+        options = ["--policy", str(training / "exported" / "policy.onnx"), "--env", str(self._judge)]
+        options += ["--episodes", str(self.settings.robustness), "--robustness", str(self.settings.robustness)]
+        options += ["--seed", str(JUDGE_SEED), "--json", str(self.folder / GENERALISATION)]
+        return [*python(self.scripts / "sim2sim.py"), *options]
+
+
+@dataclass(frozen=True)
+class RandomPolicy:
+    """Mean return of random actions on a task, which is what scores count from."""
+
+    settings: Settings
+    task: str
+    root: Path
+    scripts: Path
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return f"{self.task} random actions"
+
+    @property
+    def folder(self) -> Path:
+        """Where the result is kept."""
+        return self.root / "random" / self.task
+
+    def next_step(self) -> Step | None:
+        """The measurement, unless it is done or has failed."""
+        if (self.folder / FAILURE).is_file() or read_result(self.folder / RANDOM) is not None:
+            return None
+        options = ["--task", self.task, "--device", self.settings.device, "--episodes", str(self.settings.episodes)]
+        # Agents' settings concern nobody here, and belong to other agents than the default one.
+        options += [item for item in self.settings.overrides if not item.startswith("agent.")]
+        options += ["--json", str(self.folder / RANDOM)]
+        return Step("random", [*python(self.scripts / "evaluate.py"), "--random_actions", *options])
+
+    def start_afresh(self) -> None:
+        """Remove the record of a failure."""
+        (self.folder / FAILURE).unlink(missing_ok=True)
+
+    def progress(self) -> float:
+        """0 or 1."""
+        return float((self.folder / RANDOM).is_file())
+
+
+Job = Run | RandomPolicy
+
+
+def python(script: Path) -> list[str]:
+    """Command that runs a script in this Python."""
+    return [sys.executable, str(script)]
+
+
+def is_trained(training: Path) -> bool:
+    """Whether a run has done all its iterations and has written its report."""
+    report, launch = read_result(training / "report.json"), read_result(training / run_folder.LAUNCH_FILE)
+    return report is not None and launch is not None and report["iterations"] >= launch["max_iterations"]
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """Content of a JSON file; None if it is missing or was cut short by a kill, which the next call mends."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        logger.warning("%s is damaged and is made again.", path)
+        return None
+
+
+def steps_done(table: Path) -> int:
+    """Env steps in the last whole row of a ``progress.csv``; 0 without one."""
+    try:
+        with table.open("rb") as file:
+            file.seek(max(0, table.stat().st_size - 4096))
+            rows = file.read().decode().rsplit("\n", 2)
+    except FileNotFoundError:
+        return 0
+    cells = rows[-2].split(",") if len(rows) > 1 else []
+    return int(cells[1]) if len(cells) > 1 and cells[1].isdecimal() else 0

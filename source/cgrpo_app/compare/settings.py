@@ -1,0 +1,101 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""What a comparison consists of, kept in its folder so that a later call goes on with the same."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cgrpo_app import run_folder
+from cgrpo_app.compare.references import D4RL
+from cgrpo_app.errors import UserError
+
+FILE = "comparison.json"
+
+GROWING = ("tasks", "agents", "seeds")
+"""Settings that a later call may add to; every other one has to stay, or runs could not be compared."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A comparison: every agent on every task with every seed, under the same conditions."""
+
+    tasks: tuple[str, ...]
+    agents: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    steps: int
+    """Env steps of each run, rounded up by ``train.py`` to whole iterations."""
+
+    device: str
+
+    num_envs: int | None = None
+    """Environments of a training run; None takes each task's default for the device."""
+
+    episodes: int = 100
+    """Episodes that judge a final policy."""
+
+    robustness: int = 10
+    """Episodes in each perturbed environment; 0 leaves generalisation out."""
+
+    overrides: tuple[str, ...] = ()
+    """Hydra overrides of every run."""
+
+    def store(self, folder: Path) -> "Settings":
+        """Write the settings to a comparison's folder, joined with those of an earlier call.
+
+        Returns:
+            The joined settings.
+
+        Raises:
+            UserError: If an earlier call's runs were made under other conditions.
+        """
+        joined = self
+        if (folder / FILE).is_file():
+            earlier = load(folder)
+            for field in dataclasses.fields(self):
+                before, now = getattr(earlier, field.name), getattr(self, field.name)
+                if field.name in GROWING:
+                    joined = dataclasses.replace(joined, **{field.name: tuple(dict.fromkeys((*before, *now)))})
+                elif before != now:
+                    raise UserError(
+                        f"--out {folder}: holds runs with {field.name}={_text(before)}, not {_text(now)}; "
+                        "repeat that setting or choose another folder."
+                    )
+        run_folder.write_json(folder / FILE, dataclasses.asdict(joined))
+        return joined
+
+
+def load(folder: Path) -> Settings:
+    """Settings of the comparison in a folder.
+
+    Raises:
+        UserError: If the folder holds none.
+    """
+    content: dict[str, Any] = run_folder.read_json(folder / FILE)
+    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+
+
+def judge_environment(settings: Settings, task: str) -> str | None:
+    """Official environment that ``sim2sim.py`` judges policies of a task in; None if there is none."""
+    if task not in D4RL:
+        return None
+    version = "v5" if "env=v5" in settings.overrides else "v4"
+    return f"{task.removesuffix('-CGRPO')}-{version}"
+
+
+def command_of(settings: Settings, experts: list[str], folder: Path) -> str:
+    """The command that makes this comparison from nothing."""
+    parts = ["python scripts/compare.py", "--tasks", *settings.tasks, "--agents", *settings.agents]
+    parts += ["--seeds", ",".join(map(str, settings.seeds)) + ",", "--steps", str(settings.steps)]
+    parts += ["--episodes", str(settings.episodes), "--robustness", str(settings.robustness)]
+    parts += ["--num_envs", str(settings.num_envs)] if settings.num_envs is not None else []
+    parts += ["--expert", *experts] if experts != ["best"] else []
+    return " ".join([*parts, "--device", settings.device, "--out", folder.name, *settings.overrides])
+
+
+def _text(value: Any) -> str:
+    """A setting as a person writes it."""
+    return " ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""How the report words its figures."""
+
+from datetime import timedelta
+from typing import Any
+
+from cgrpo_app.compare.figures import short
+
+NONE = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure with three significant digits, thousands whole; a dash for none."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+
+
+def score(value: float | None) -> str:
+    """A score with two decimals."""
+    return NONE if value is None else f"{value:.2f}"
+
+
+def interval(entry: dict[str, float] | None) -> str:
+    """A score with its 95 % interval."""
+    return NONE if entry is None else f"{entry['value']:.2f} [{entry['low']:.2f}, {entry['high']:.2f}]"
+
+
+def share(value: float | None) -> str:
+    """A share in percent."""
+    return NONE if value is None else f"{value:.0%}"
+
+
+def steps(value: float | None) -> str:
+    """A number of env steps; it was not reached if it is missing."""
+    return "not reached" if value is None else short(value)
+
+
+def duration(value: float | None) -> str:
+    """Seconds as a person reads them."""
+    if value is None:
+        return "not reached"
+    return f"{value:.3g} s" if value < 120 else str(timedelta(seconds=round(value)))
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+FILTERS = {
+    "number": number,
+    "score": score,
+    "interval": interval,
+    "share": share,
+    "steps": steps,
+    "duration": duration,
+    "short": short,
+    "plural": plural,
+}
+
+
+def findings(content: dict[str, Any]) -> dict[str, Any]:
+    """Agents in order of their score, the best value of each column and the sentences at the top."""
+    agents = content["agents"]
+    scored = sorted((name for name in agents if "iqm" in agents[name]), key=lambda name: -agents[name]["iqm"]["value"])
+    ranking = [*scored, *(name for name in agents if name not in scored)]
+    return {
+        "ranking": ranking,
+        "best": _best_of_agents(agents),
+        "best_cells": {task: _best_of_cells(cells) for task, cells in content["tasks"].items()},
+        "sentences": _sentences(content, scored),
+    }
+
+
+def _best_of_agents(agents: dict[str, dict[str, Any]]) -> dict[str, str | None]:
+    """Agent with the best value of each column of the first table."""
+
+    def pick(key: str, sign: int, get: str | None = None) -> str | None:
+        values = {
+            name: entry[key][get] if get else entry[key] for name, entry in agents.items() if entry.get(key) is not None
+        }
+        return min(values, key=lambda name: sign * values[name]) if len(values) > 1 else None
+
+    return {
+        "iqm": pick("iqm", -1, "value"),
+        "perturbed_iqm": pick("perturbed_iqm", -1, "value"),
+        "steps_to_90": pick("steps_to_90", 1),
+        "std_between_runs": pick("std_between_runs", 1),
+        "std_within_runs": pick("std_within_runs", 1),
+    }
+
+
+def _best_of_cells(cells: dict[str, dict[str, Any]]) -> dict[str, str | None]:
+    """Agent with the best value of each column of a task's table."""
+    best = {}
+    for key, sign in (
+        ("return", -1), ("success", -1), ("score", -1), ("steps_to_90", 1), ("seconds_to_90", 1),
+        ("std_between_runs", 1), ("std_within_runs", 1), ("perturbed_score", -1), ("retained", -1),
+    ):  # fmt: skip
+        values = {name: cell[key] for name, cell in cells.items() if cell.get(key) is not None}
+        best[key] = min(values, key=lambda name: sign * values[name]) if len(values) > 1 else None
+    return best
+
+
+def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
+    """What a reader should know who reads nothing else."""
+    agents, lines = content["agents"], []
+    if scored:
+        best, entry = scored[0], agents[scored[0]]
+        lines.append(f"{best} has the highest score: {interval(entry['iqm'])} (interquartile mean, 95 % interval).")
+        if len(scored) > 1:
+            lines.append(_against_second(content, best, scored[1]))
+    fast = {name: entry["steps_to_90"] for name, entry in agents.items() if entry["steps_to_90"] is not None}
+    if fast:
+        first = min(fast, key=fast.__getitem__)
+        entry = agents[first]
+        lines.append(
+            f"{first} reaches 90 % of the expert first: after {short(fast[first])} env steps in the median, "
+            f"{entry['reached']} of {plural(entry['runs'], 'run')} got there."
+        )
+    elif scored:
+        lines.append("No agent reaches 90 % of the expert in half of its runs or more.")
+    general = {name: entry["perturbed_iqm"]["value"] for name, entry in agents.items() if "perturbed_iqm" in entry}
+    if general:
+        first = max(general, key=general.__getitem__)
+        lines.append(f"{first} does best in perturbed worlds: {interval(agents[first]['perturbed_iqm'])}.")
+    failed = [row for row in content["runs"] if row["state"] == "failed"]
+    if failed:
+        lines.append(f"{plural(len(failed), 'run')} failed and counts as 0 in all aggregates.")
+    if min((len(content["settings"]["seeds"]), 3)) < 3:
+        lines.append("Fewer than three seeds: intervals say little.")
+    return lines
+
+
+def _against_second(content: dict[str, Any], best: str, second: str) -> str:
+    """Whether the lead over the next agent is more than chance."""
+    entry = content["improvement"][best][second]
+    clear = "which is beyond chance" if entry["low"] > 0.5 else "which chance may explain"
+    return (
+        f"A run of {best} beats one of {second}, the next, with a probability of {entry['value']:.0%} "
+        f"(95 % interval {entry['low']:.0%} to {entry['high']:.0%}), {clear}."
+    )
