@@ -25,6 +25,8 @@ import torch.distributed as dist
 from rsl_rl.utils.utils import reduce_gradients_in_buckets
 from torch import Tensor
 
+from cgrpo_lab.validation import ConfigError
+
 TIMEOUT = timedelta(minutes=10)
 """Longest that a process waits for the others; the first start of a simulation compiles for minutes."""
 
@@ -187,6 +189,20 @@ def broadcast(tensors: Iterable[Tensor]) -> None:
             compact = tensor.contiguous()
             dist.broadcast(compact, src=0)
             tensor.copy_(compact)
+
+
+def share_random_state(generator: torch.Generator) -> None:
+    """Draw from here on what the main process draws.
+
+    Raises:
+        ConfigError: If equal states give different numbers here and there, as on GPUs of different kinds.
+    """
+    generator.set_state(gather(generator.get_state())[0])
+    twin = torch.Generator(generator.device)
+    twin.set_state(generator.get_state())
+    drawn = torch.randn(2**16, device=generator.device, generator=twin).double().sum().item()
+    if len(set(gather(drawn))) > 1:
+        raise ConfigError("device: the GPUs of the processes draw different random numbers; use GPUs of one kind.")
 
 
 # -- Samples of all processes ------------------------------------------------------------------------------------------

@@ -381,12 +381,14 @@ class CGRPO:
         return DeployedPolicy(self.policy, self.best_policy, self.obs_groups["actor"])
 
     def broadcast_parameters(self) -> None:
-        """Begin as the main process does, whatever the seeds: rsl_rl's runner calls this where there are several."""
+        """Begin as the main process does, whatever the seeds: rsl_rl's runner calls this where there are several.
+
+        Raises:
+            ConfigError: If the processes cannot draw the same random numbers.
+        """
         for module in self._modules().values():
             distributed.broadcast(module.state_dict().values())
-        state = self.generator.get_state().to(self.device)
-        distributed.broadcast([state])
-        self.generator.set_state(state.cpu())
+        distributed.share_random_state(self.generator)
 
     def train_mode(self) -> None:
         """Let the normalisers learn."""

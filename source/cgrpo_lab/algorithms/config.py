@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+from cgrpo_lab import distributed
 from cgrpo_lab.validation import ConfigError
 
 SCHEDULES = ("fixed", "linear", "adaptive")
@@ -300,10 +301,10 @@ class CGRPOCfg(_FromDict):
         _require(
             "num_envs",
             num_envs,
-            self.estimator == "least_squares" or num_envs > 1,
+            self.estimator == "least_squares" or num_envs * distributed.world_size() > 1,
             f"estimator={self.estimator!r} compares trajectories with one another; use --num_envs 2 or more",
         )
-        samples = num_envs // self.num_policies * num_steps
+        samples = num_envs // self.num_policies * num_steps * distributed.world_size()
         _require(
             "num_mini_batches",
             self.num_mini_batches,
