@@ -96,7 +96,8 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     if args.num_envs is not None:
         env_cfg.scene.num_envs = args.num_envs
     elif not any(item.startswith("env.scene.num_envs=") for item in overrides):
-        by_device = spec.kwargs.get("num_envs_by_device")
+        by_agent = spec.kwargs.get("num_envs_by_agent", {})
+        by_device = by_agent.get(entry_point, spec.kwargs.get("num_envs_by_device"))
         if by_device is not None and not play_mode:
             env_cfg.scene.num_envs = by_device[device.split(":")[0]]
     if args.seed is not None:

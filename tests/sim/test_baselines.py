@@ -12,9 +12,10 @@ import gymnasium as gym
 import pytest
 
 import cgrpo_tasks  # noqa: F401  registers the tasks
-from cgrpo_app import evaluate, sim2sim, train
+from cgrpo_app import command_line, evaluate, sim2sim, train
 from cgrpo_app.command_line import AGENTS
 from cgrpo_app.errors import EXPECTED, UserError
+from cgrpo_app.launch import resolve
 from cgrpo_lab.export import read_metadata
 
 TASK = "HalfCheetah-CGRPO"
@@ -35,6 +36,15 @@ needs_skrl = pytest.mark.skipif(find_spec("skrl") is None, reason="skrl is not i
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_task_registers_every_agent(task, agent):
     assert AGENTS[agent] in gym.spec(task).kwargs
+
+
+@pytest.mark.parametrize(("agent", "more", "num_envs"), [("grpo", (), 16), ("gpg", (), 64), ("grpo", ("8",), 8)])
+def test_agents_have_their_number_of_envs(agent, more, num_envs):
+    parser = command_line.make_parser("Test.")
+    command_line.add_task_arguments(parser)
+    options = [option for value in more for option in ("--num_envs", value)]
+    args, _ = command_line.parse(parser, ["--task", TASK, "--agent", agent, "--device", "cpu", *options])
+    assert resolve(args, []).env_cfg.scene.num_envs == num_envs
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 from cgrpo_lab.baselines import SACCfg, TD3Cfg, TRPOCfg
 from cgrpo_lab.export import export_onnx, onnx_parity
 from cgrpo_lab.runners import CGRPORunner, CheckpointError, cgrpo_runner
+from cgrpo_lab.runners.replay_file import kept_replay, read_replay
 from cgrpo_lab.validation import ConfigError
 
 pytestmark = pytest.mark.skipif(find_spec("skrl") is None, reason="skrl is not installed (./isaaclab.sh -i baselines)")
@@ -127,6 +128,14 @@ def test_only_the_latest_checkpoint_keeps_the_memory(agent, tmp_path):
         make(agent, tmp_path).load(str(tmp_path / "model_2.pt"))
     with pytest.raises(CheckpointError, match="made with 16 envs"):
         make(agent, tmp_path, num_envs=8).load(str(tmp_path / "model_4.pt"))
+
+
+def test_a_kill_between_memory_and_checkpoint_leaves_the_older_pair(tmp_path):
+    with kept_replay(tmp_path, 1, {"next_row": 1}):
+        (tmp_path / "model_1.pt").touch()
+    with pytest.raises(KeyboardInterrupt), kept_replay(tmp_path, 2, {"next_row": 2}):
+        raise KeyboardInterrupt
+    assert read_replay(tmp_path / "model_1.pt") == {"next_row": 1}
 
 
 @pytest.mark.parametrize("agent", AGENTS)

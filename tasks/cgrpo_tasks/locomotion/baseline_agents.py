@@ -5,8 +5,8 @@
 
 SAC and TD3 have the settings of their papers (arXiv 1812.05905, table 1; 1802.09477, appendix C), which are those of
 the published MuJoCo results, with the normaliser and the replay ratio of vectorised simulation: one gradient step for
-eight env steps instead of one for one. skrl's own examples for Isaac Lab (``torch_ant_sac.py``, 64 envs) replay twice as
-much, 4096 transitions for 64 new ones, but in one large step. TRPO has the settings of OpenAI Baselines for MuJoCo
+eight env steps instead of one for one. skrl's own examples for Isaac Lab (``torch_ant_sac.py``, 64 envs) replay twice
+as much, 4096 transitions for 64 new ones, but in one large step. TRPO has the settings of OpenAI Baselines for MuJoCo
 (``trpo_mpi/defaults.py``) with twice the batch.
 """
 
@@ -35,18 +35,23 @@ class LocomotionGPGRunnerCfg(LocomotionCGRPORunnerCfg):
 
 @configclass
 class LocomotionGRPORunnerCfg(LocomotionCGRPORunnerCfg):
-    """GRPO with outcome supervision: whole episodes of 1000 steps from one start, compared as wholes."""
+    """GRPO with outcome supervision: whole episodes of 1000 steps from one start, compared as wholes.
+
+    The tasks register fewer environments for it, because an iteration takes 1000 steps of each: after 320k steps on
+    HalfCheetah the return with 16 had come from -266 to -35, with 64 from -246 to -174 (one seed). The discount keeps
+    what is earned at the end of an episode in sight.
+    """
 
     num_steps_per_env = 1000
-    max_iterations = 16
-    save_interval = 1
+    max_iterations = 62
+    save_interval = 5
     init_at_random_ep_len = False
     algorithm = CGRPOCfg(
         estimator="episode",
         estimator_options={"group_size": 8},
-        gamma=0.99,
+        gamma=0.9999,
         num_learning_epochs=10,
-        num_mini_batches=8,
+        num_mini_batches=16,
         learning_rate=5.0e-4,
         schedule="linear",
     )

@@ -22,6 +22,7 @@ gym.register(
         "rsl_rl_trpo_cfg_entry_point": f"{__name__}.agents:HalfCheetahTRPORunnerCfg",
         "default_agent": "rsl_rl",
         "num_envs_by_device": {"cpu": 64, "cuda": 4096},
+        "num_envs_by_agent": {"rsl_rl_grpo_cfg_entry_point": {"cpu": 16, "cuda": 512}},
         "render_scene": "cgrpo_tasks.locomotion.rendering:LocomotionScene",
     },
 )
