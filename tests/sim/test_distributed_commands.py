@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""``scripts/train.py --distributed`` as a user types it: two processes on the CPU, one run."""
+"""``scripts/train.py --distributed`` as a user types it: several processes, one run."""
 
 import csv
 import json
@@ -16,11 +16,11 @@ import torch
 ROOT = Path(__file__).parents[2]
 
 
-def train(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Train Franka reach in two processes."""
+def train(cwd: Path, *arguments: str, device: str = "cpu", processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """Train Franka reach."""
     paths = [str(ROOT / "source"), str(ROOT / "tasks"), os.environ.get("PYTHONPATH", "")]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    script = [str(ROOT / "scripts" / "train.py"), "--distributed", "--task", "Franka-Reach-CGRPO", "--device", "cpu"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    script = [str(ROOT / "scripts" / "train.py"), "--distributed", "--task", "Franka-Reach-CGRPO", "--device", device]
     return subprocess.run(
         [*launcher, *script, *arguments],
         cwd=cwd,
@@ -69,3 +69,15 @@ def test_a_resumed_run_is_exact(trained):
     for module in ("policy_state_dict", "estimator_state_dict", "state_normalizer_state_dict"):
         for name, value in whole[module].items():
             assert torch.equal(value, parts[module][name]), f"{module}.{name}"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("agent", ["cgrpo", "ppo"])
+def test_a_process_on_a_gpu_trains_through_nccl(agent, tmp_path):
+    options = ("--agent", agent, "--num_envs", "64", "--max_iterations", "3")
+    result = train(tmp_path, *options, device="cuda", processes=1)
+    assert result.returncode == 0, result.stderr
+    (run,) = tmp_path.glob("logs/rsl_rl/*/*")
+    with (run / "progress.csv").open(newline="") as file:
+        assert [int(row["env_steps"]) for row in csv.DictReader(file)] == [64 * 24 * n for n in (1, 2, 3)]
+    assert json.loads((run / "launch.json").read_text())["device"] == "cuda:0"

@@ -25,6 +25,7 @@ def start(
     *arguments: Any,
     processes: int = 2,
     answers: int | None = None,
+    backend: str | None = None,
     timeout_s: float = 60.0,
 ) -> list[Any]:
     """Call a function in each of several processes that know one another; returns what it returned in each.
@@ -35,12 +36,13 @@ def start(
         *arguments: Its arguments.
         processes: Number of processes.
         answers: How many of them, the first, live to answer; None for all.
+        backend: ``nccl`` or ``gloo`` on the first GPU; None is gloo on the CPU.
         timeout_s: Longest that one waits for another.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = (processes, port, timedelta(seconds=timeout_s), function, folder, arguments)
+    arguments = (processes, port, backend, timedelta(seconds=timeout_s), function, folder, arguments)
     # Forked from a server that has done the slow imports once, and knows nothing of this process's CUDA.
     torch.multiprocessing.get_context("forkserver").set_forkserver_preload(["rsl_rl.runners", "sklearn.cluster"])
     torch.multiprocessing.start_processes(_work, arguments, nprocs=processes, start_method="forkserver")
@@ -48,13 +50,24 @@ def start(
 
 
 def _work(
-    rank: int, processes: int, port: int, timeout: timedelta, function: Callable[..., Any], folder: Path, arguments: Any
+    rank: int,
+    processes: int,
+    port: int,
+    backend: str | None,
+    timeout: timedelta,
+    function: Callable[..., Any],
+    folder: Path,
+    arguments: Any,
 ) -> None:
     """What each process does."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1"}
     os.environ["MASTER_PORT"] = str(port)
-    distributed.connect("cpu", timeout=timeout)
+    if backend == "gloo":
+        # Two processes on one GPU, which NCCL refuses.
+        torch.distributed.init_process_group("gloo", timeout=timeout)
+    else:
+        distributed.connect("cuda:0" if backend == "nccl" else "cpu", timeout=timeout)
     answer = function(*arguments)
     torch.save(answer, folder / f"answer_{rank}.pt")
     distributed.disconnect()

@@ -54,14 +54,14 @@ CASES = {
 }
 
 
-def make(algorithm, folder=None, num_envs=16):
+def make(algorithm, folder=None, device="cpu"):
     """Runner of this process; its environments and its seed are those of its rank."""
     torch.manual_seed(distributed.rank())
     cfg = ppo_cfg() if algorithm == "ppo" else runner_cfg(num_steps=12, **algorithm)
     cfg["seed"] = 3 + distributed.rank()
     policies = cfg["algorithm"].get("num_policies", 1)
-    env = DividedEnv(num_envs, num_policies=policies, max_episode_length=10)
-    return CGRPORunner(env, cfg, folder and str(folder), "cpu", env_state=DividedEnvState(env))
+    env = DividedEnv(16, num_policies=policies, max_episode_length=10, device=device)
+    return CGRPORunner(env, cfg, folder and str(folder), device, env_state=DividedEnvState(env))
 
 
 def learned(runner):
@@ -89,14 +89,25 @@ def assert_same(first, second):
 # -- The same update ---------------------------------------------------------------------------------------------------
 
 
-def train(algorithm):
-    runner = make(algorithm)
+def train(algorithm, device="cpu"):
+    runner = make(algorithm, device=device)
     runner.learn(2)
     return learned(runner)
 
 
-def train_all():
-    return {name: train(algorithm) for name, algorithm in CASES.items()}
+def train_all(names=tuple(CASES), device="cpu"):
+    return {name: train(CASES[name], device) for name in names}
+
+
+def assert_close(divided, whole, tolerance):
+    assert divided.keys() == whole.keys()
+    for path, value in whole.items():
+        if isinstance(value, str):
+            assert divided[path] == value, path
+        else:
+            torch.testing.assert_close(
+                divided[path], value, rtol=5 * tolerance, atol=tolerance, msg=lambda m, p=path: f"{p}: {m}"
+            )
 
 
 @pytest.fixture(scope="module")
@@ -108,19 +119,11 @@ def divided(tmp_path_factory):
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_with_all_environments_learns(name, divided):
     assert_same(divided[0][name], divided[1][name])
-    whole = train(CASES[name])
-    assert whole.keys() == divided[0][name].keys()
-    for path, value in whole.items():
-        if isinstance(value, str):
-            assert divided[0][name][path] == value
-        else:
-            torch.testing.assert_close(
-                divided[0][name][path], value, rtol=1e-4, atol=2e-5, msg=lambda m, p=path: f"{p}: {m}"
-            )
+    assert_close(divided[0][name], train(CASES[name]), tolerance=2e-5)
 
 
-def train_ppo():
-    runner = make("ppo")
+def train_ppo(device="cpu"):
+    runner = make("ppo", device=device)
     before = torch.cat([p.flatten() for p in runner.alg.actor.parameters()]).detach()
     runner.learn(2)
     return {
@@ -162,7 +165,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, caplog
         assert [int(row["env_steps"]) for row in csv.DictReader(file)] == [192, 384, 576]
     assert len(list((tmp_path / "whole").glob("events*"))) == 1
 
-    alone = make(FULL, num_envs=16)
+    alone = make(FULL)
     alone.load(str(tmp_path / "whole" / "model_3.pt"))
     alone.learn(1)
     assert alone.current_learning_iteration == 4 and alone.total_steps == 4 * 192
@@ -263,3 +266,26 @@ def test_alone_nothing_is_exchanged():
 def test_an_error_of_ones_own_stays_what_it_is():
     with pytest.raises(RuntimeError, match="^a defect$"), distributed.explained():
         raise RuntimeError("a defect")
+
+
+# -- On a GPU ----------------------------------------------------------------------------------------------------------
+
+ON_GPU = ("least_squares_1", "least_squares_2", "time_step_2", "episode_1", "sharing")
+"""Cases that need no cuML."""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("backend", "processes"), [("nccl", 1), ("gloo", 2)])
+def test_processes_on_a_gpu_learn_what_one_without_a_group_learns(backend, processes, tmp_path):
+    answers = start(train_all, tmp_path, ON_GPU, "cuda:0", processes=processes, backend=backend)
+    for name in ON_GPU:
+        for answer in answers[1:]:
+            assert_close(answer[name], answers[0][name], tolerance=1e-6)
+        # Sums of float32 in another order, which Adam's first steps magnify.
+        assert_close(answers[0][name], train(CASES[name], "cuda:0"), tolerance=2e-4)
+
+
+@pytest.mark.gpu
+def test_ppo_learns_through_nccl(tmp_path):
+    (answer,) = start(train_ppo, tmp_path, "cuda:0", processes=1, backend="nccl")
+    assert answer["actor"]["obs_normalizer.count"] == 2 * 16 * 16
