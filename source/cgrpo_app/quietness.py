@@ -60,6 +60,8 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="isaaclab")
     # "Failed to get root com velocity": true of every robot that is bolted down.
     logging.getLogger("isaaclab_newton.assets").setLevel(logging.ERROR)
+    # "Actuator groups cover 0 joints": true of every robot that is driven by efforts alone.
+    logging.getLogger("isaaclab.actuators.actuator_collection").setLevel(logging.ERROR)
 
 
 def quiet_writer_threads() -> None:

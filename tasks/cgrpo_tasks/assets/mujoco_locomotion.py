@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import mujoco
 
 import isaaclab.sim as sim_utils
-from isaaclab.actuators import ImplicitActuatorCfg
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
@@ -175,6 +174,6 @@ def robot_cfg(model: str, joint_pos: dict[str, float] | None = None) -> Articula
         ),
         # The file's own position; another one would lift the floor with the robot.
         init_state=ArticulationCfg.InitialStateCfg(pos=(0.0, 0.0, 0.0), joint_pos=joint_pos or {".*": 0.0}),
-        # Stiffness and damping of the joints are passive and part of the file.
-        actuators={"motors": ImplicitActuatorCfg(joint_names_expr=[".*"], stiffness=0.0, damping=0.0)},
+        # Efforts go straight to the joints, whose stiffness and damping are passive and part of the file.
+        actuators={},
     )

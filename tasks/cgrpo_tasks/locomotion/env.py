@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class LocomotionEnv(DirectRLEnv):
     def _joint_ids(self, names: Iterable[str]) -> torch.Tensor:
         """Isaac Lab's indices of joints; on the device, where indexing with them does not wait for the host."""
         ids, _ = self.robot.find_joints(list(names), preserve_order=True)
-        return torch.tensor(ids, dtype=torch.int32, device=self.device)
+        return torch.tensor(ids, device=self.device)
 
     @classmethod
     @abstractmethod
@@ -150,7 +151,8 @@ class LocomotionEnv(DirectRLEnv):
         self.actions = actions.clamp(-1.0, 1.0)
 
     def _apply_action(self) -> None:
-        self.robot.actuators.target_command.set_effort_index(value=self._gear * self.actions, joint_ids=self._actuated)
+        # The robot has no actuator models that would turn target commands into these.
+        self.robot.actuators.output_command.effort.torch[:, self._actuated] = self._gear * self.actions
 
     def _get_dones(self) -> tuple[torch.Tensor, torch.Tensor]:
         before = self.qpos
@@ -162,11 +164,11 @@ class LocomotionEnv(DirectRLEnv):
         terms = self._reward_terms()
         for name, term in terms.items():
             self._sums[name] += term
-        return sum(terms.values())
+        return functools.reduce(torch.add, terms.values())
 
-    def _control_cost(self) -> torch.Tensor:
-        """Cost of the actions, ``[E]``."""
-        return self.cfg.ctrl_cost_weight * self.actions.square().sum(dim=-1)
+    def _control_reward(self) -> torch.Tensor:
+        """Return what the actions cost, with negative sign, ``[E]``."""
+        return -self.cfg.ctrl_cost_weight * self.actions.square().sum(dim=-1)
 
     def _survival(self) -> torch.Tensor:
         """Reward for not having fallen, ``[E]``, for tasks of :class:`UprightEnvCfg`."""

@@ -38,9 +38,9 @@ class PlanarEnv(LocomotionEnv):
         ]
 
     def _read_state(self) -> tuple[torch.Tensor, torch.Tensor]:
-        qpos = self.robot.data.joint_pos.torch[:, self._joints]
+        qpos = self.robot.data.joint_pos.torch.index_select(1, self._joints)
         qpos[:, 1] += self.ROOT_HEIGHT
-        return qpos, self.robot.data.joint_vel.torch[:, self._joints]
+        return qpos, self.robot.data.joint_vel.torch.index_select(1, self._joints)
 
     def _write_state(self, env_ids: torch.Tensor, qpos: torch.Tensor, qvel: torch.Tensor) -> None:
         position = qpos.clone()

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import mujoco
 import numpy as np
 
-_STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
+_RESULT = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
+"""Bits of what a step changes. Those of the inputs follow, as Newton's models have no plugins."""
 
 
 class ObservedStep:
@@ -50,40 +51,39 @@ class ObservedStep:
             control_spec: ``mjtState`` bits of the inputs.
             controls: Inputs, float64 ``[E, U]``.
         """
+        before = np.concatenate((state, warmstart, controls), axis=1)
+        after = np.empty((len(models), state.shape[1] + warmstart.shape[1]))
         worlds = np.array_split(np.arange(len(models)), len(self._data))
-        arguments = (models, state, warmstart, control_spec, controls)
+        arguments = (models, before, after, _RESULT | control_spec)
         if self._threads is None:
             self._step(self._data[0], worlds[0], *arguments)
-            return
-        pending = [
-            self._threads.submit(self._step, data, part, *arguments)
-            for data, part in zip(self._data, worlds, strict=True)
-        ]
-        for part in pending:
-            part.result()
+        else:
+            pending = [
+                self._threads.submit(self._step, data, part, *arguments)
+                for data, part in zip(self._data, worlds, strict=True)
+            ]
+            for part in pending:
+                part.result()
+        state[:], warmstart[:] = np.split(after, [state.shape[1]], axis=1)
 
     def _step(
         self,
         data: mujoco.MjData,
         worlds: np.ndarray,
         models: list[mujoco.MjModel],
-        state: np.ndarray,
-        warmstart: np.ndarray,
-        control_spec: int,
-        controls: np.ndarray,
+        before: np.ndarray,
+        after: np.ndarray,
+        spec: int,
     ) -> None:
-        """Step some of the worlds."""
+        """Step some of the worlds from the rows of ``before`` to those of ``after``."""
         # Inputs that are not given are zero, as in mujoco.rollout, and not what the last call left.
         data.xfrc_applied[:] = 0.0
         for world in worlds:
             model = models[world]
-            mujoco.mj_setState(model, data, state[world], _STATE)
-            mujoco.mj_setState(model, data, controls[world], control_spec)
-            data.qacc_warmstart[:] = warmstart[world]
+            mujoco.mj_setState(model, data, before[world], spec)
             mujoco.mj_step(model, data)
             if self._wrenches:
                 mujoco.mj_rnePostConstraint(model, data)
-            mujoco.mj_getState(model, data, state[world], _STATE)
-            warmstart[world] = data.qacc_warmstart
+            mujoco.mj_getState(model, data, after[world], _RESULT)
             for name, target in self._targets.items():
                 target[world] = getattr(data, name)

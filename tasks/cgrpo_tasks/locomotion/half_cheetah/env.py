@@ -19,12 +19,17 @@ class HalfCheetahEnv(PlanarEnv):
     JOINTS = (*ROOT_JOINTS, *ACTUATORS)
     ROOT_HEIGHT = 0.0
 
+    def __init__(self, cfg: HalfCheetahV4EnvCfg, render_mode: str | None = None, **kwargs) -> None:
+        """See :class:`~cgrpo_tasks.locomotion.env.LocomotionEnv`."""
+        super().__init__(cfg, render_mode, **kwargs)
+        self._all_healthy = torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
+
     def _draw_start(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         qvel = self.cfg.reset_noise_scale * torch.randn(count, len(self.JOINTS), device=self.device)
         return self._start_position(count), qvel
 
     def _is_healthy(self) -> torch.Tensor:
-        return torch.ones(self.num_envs, dtype=torch.bool, device=self.device)
+        return self._all_healthy
 
     def _reward_names(self) -> tuple[str, ...]:
         return ("reward_forward", "reward_ctrl")
@@ -32,5 +37,5 @@ class HalfCheetahEnv(PlanarEnv):
     def _reward_terms(self) -> dict[str, torch.Tensor]:
         return {
             "reward_forward": self.cfg.forward_reward_weight * self._forward_velocity,
-            "reward_ctrl": -self._control_cost(),
+            "reward_ctrl": self._control_reward(),
         }

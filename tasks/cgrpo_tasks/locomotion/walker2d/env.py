@@ -27,13 +27,18 @@ class Walker2dEnv(PlanarEnv):
     ROOT_HEIGHT = 1.25
     VELOCITY_CLIP = (-10.0, 10.0)
 
+    def __init__(self, cfg: Walker2dV4EnvCfg, render_mode: str | None = None, **kwargs) -> None:
+        """See :class:`~cgrpo_tasks.locomotion.env.LocomotionEnv`."""
+        super().__init__(cfg, render_mode, **kwargs)
+        ranges = torch.tensor([cfg.healthy_z_range, cfg.healthy_angle_range], device=self.device)
+        self._lowest, self._highest = ranges.unbind(dim=-1)
+
     def _draw_start(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         return self._start_position(count), self._uniform(count, len(self.JOINTS))
 
     def _is_healthy(self) -> torch.Tensor:
-        (low, high), (backward, forward) = self.cfg.healthy_z_range, self.cfg.healthy_angle_range
-        z, angle = self.qpos[:, 1], self.qpos[:, 2]
-        return (low < z) & (z < high) & (backward < angle) & (angle < forward)
+        height_and_pitch = self.qpos[:, 1:3]
+        return ((self._lowest < height_and_pitch) & (height_and_pitch < self._highest)).all(dim=-1)
 
     def _reward_names(self) -> tuple[str, ...]:
         return ("reward_forward", "reward_ctrl", "reward_survive")
@@ -41,6 +46,6 @@ class Walker2dEnv(PlanarEnv):
     def _reward_terms(self) -> dict[str, torch.Tensor]:
         return {
             "reward_forward": self.cfg.forward_reward_weight * self._forward_velocity,
-            "reward_ctrl": -self._control_cost(),
+            "reward_ctrl": self._control_reward(),
             "reward_survive": self._survival(),
         }
