@@ -109,7 +109,7 @@ def hand_spec(visuals: bool = False) -> mujoco.MjSpec:
     Returns:
         Names are those of the source without ``robot0:``; the mount is ``hand_mount``, its first body ``forearm``.
     """
-    spec = _scene()
+    spec = scene_spec()
     kept = [PREFIX + name for name in TENDONS]
     # The other tendons measure; their limits lie beyond what the joints' ranges let them reach.
     _delete(spec, [*spec.pairs, *(tendon for tendon in spec.tendons if tendon.name not in kept)])
@@ -142,18 +142,18 @@ def floor_spec() -> mujoco.MjSpec:
     return spec
 
 
-def _scene() -> mujoco.MjSpec:
-    """The source's scene with hand, block and floor."""
+def scene_spec() -> mujoco.MjSpec:
+    """Return the source's scene: hand, block, the goal's ghost and floor, without sensors, lights and cameras."""
     folder = source_folder()
     spec = mujoco.MjSpec.from_file(str(folder / "hand" / "manipulate_block.xml"))
-    spec.meshdir = str(folder / "stls" / "hand")
+    spec.meshdir, spec.texturedir = str(folder / "stls" / "hand"), str(folder / "textures")
     _delete(spec, [*spec.sensors, *spec.lights, *spec.cameras])
     return spec
 
 
 def _scene_without_hand() -> mujoco.MjSpec:
     """The source's scene with block and floor."""
-    spec = _scene()
+    spec = scene_spec()
     _delete(spec, [*spec.pairs, *spec.tendons, *spec.actuators])
     _delete(spec, [spec.body(_MOUNT)])
     return spec

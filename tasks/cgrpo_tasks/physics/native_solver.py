@@ -63,7 +63,11 @@ class NativeMujocoSolver(SolverMuJoCo):
         with warnings.catch_warnings():
             # The contact buffers of MuJoCo Warp stay unused, so the least it accepts is enough.
             warnings.filterwarnings("ignore", message=r".*Value for n(con|j)max is changed")
+            warnings.filterwarnings("ignore", message=r".*authored margin=\S+ zeroed")
             super().__init__(model, **(kwargs | {"njmax": 1, "nconmax": 1}))
+        # Newton leaves margins out as MuJoCo Warp cannot collide boxes and meshes with them; MuJoCo C can.
+        self._zero_margins_for_native_ccd = False
+        super().notify_model_changed(ModelFlags.SHAPE_PROPERTIES)
         self._models_changed = False
         self._timestep = 0.0
         self._worlds = WorldModels(self.mj_model, self.mjw_model, self.mjw_data.nworld)

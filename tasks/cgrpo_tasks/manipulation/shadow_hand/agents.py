@@ -1,0 +1,95 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Agents of the block task: CGRPO, the paper's two configurations, and PPO on the same task and budget.
+
+All see the goal as such and relative to the block (observation group ``goal_error``).
+"""
+
+import math
+
+from isaaclab.utils import configclass
+
+from isaaclab_rl.rsl_rl import RslRlMLPModelCfg
+
+from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+from cgrpo_tasks.agents import (
+    PAPER_FULL,
+    PAPER_SIMPLE,
+    CGRPORunnerCfg,
+    PPOAlgorithmCfg,
+    PPORunnerCfg,
+    SquashedGaussianCfg,
+)
+
+GROUPS = ["policy", "goal_error"]
+HIDDEN_DIMS = [256, 256]
+INIT_LOG_STD = -0.5
+
+
+@configclass
+class BlockCGRPORunnerCfg(CGRPORunnerCfg):
+    """Default: one policy, closed-form least-squares baseline."""
+
+    num_steps_per_env = 32
+    max_iterations = 500
+    save_interval = 50
+    experiment_name = "shadow_hand_block_cgrpo"
+    obs_groups = {"actor": GROUPS}
+    group_policy = GroupPolicyCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD)
+    algorithm = CGRPOCfg(
+        gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
+    )
+
+
+@configclass
+class BlockCGRPOFullRunnerCfg(BlockCGRPORunnerCfg):
+    """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
+
+    experiment_name = "shadow_hand_block_cgrpo_full"
+    algorithm = CGRPOCfg(
+        **PAPER_FULL, gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
+    )
+
+
+@configclass
+class BlockCGRPOSimpleRunnerCfg(BlockCGRPORunnerCfg):
+    """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
+
+    experiment_name = "shadow_hand_block_cgrpo_simple"
+    algorithm = CGRPOCfg(
+        **PAPER_SIMPLE, gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
+    )
+
+
+@configclass
+class BlockPPORunnerCfg(PPORunnerCfg):
+    """rsl_rl's PPO with our policy's network, squash, noise, normaliser, optimiser and schedule."""
+
+    num_steps_per_env = 32
+    max_iterations = 500
+    save_interval = 50
+    experiment_name = "shadow_hand_block_ppo"
+    obs_groups = {"actor": GROUPS, "critic": GROUPS}
+    actor = RslRlMLPModelCfg(
+        hidden_dims=HIDDEN_DIMS,
+        activation="elu",
+        obs_normalization=True,
+        distribution_cfg=SquashedGaussianCfg(init_std=math.exp(INIT_LOG_STD)),
+    )
+    critic = RslRlMLPModelCfg(hidden_dims=HIDDEN_DIMS, activation="elu", obs_normalization=True)
+    algorithm = PPOAlgorithmCfg(
+        value_loss_coef=1.0,
+        use_clipped_value_loss=True,
+        clip_param=0.2,
+        entropy_coef=0.0,
+        num_learning_epochs=5,
+        num_mini_batches=4,
+        learning_rate=5.0e-4,
+        schedule="adaptive",
+        gamma=0.98,
+        lam=0.95,
+        desired_kl=0.01,
+        max_grad_norm=1.0,
+        reward_normalization=True,
+    )
