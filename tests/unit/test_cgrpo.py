@@ -274,6 +274,17 @@ def test_scores_are_a_running_mean_and_the_best_policy_is_deployed():
     torch.testing.assert_close(alg.get_policy()(obs), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_every_policys_reward_is_told_where_there_are_several():
+    alg, env = build(num_policies=3)
+    collect(alg, env)
+    for i in range(3):
+        expected = alg.rollout.rewards[:, 4 * i : 4 * i + 4].mean().item()
+        assert float(alg.metrics[f"Policy/reward_{i}"]) == pytest.approx(expected, rel=1e-5)
+    alone, env = build()
+    collect(alone, env)
+    assert not any(name.startswith("Policy/reward") for name in alone.metrics)
+
+
 @pytest.mark.parametrize("schedule", ["fixed", "linear"])
 def test_learning_rate_schedules(schedule):
     alg, env = build(learning_rate=0.01, schedule=schedule, cfg=None)

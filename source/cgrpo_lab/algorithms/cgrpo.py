@@ -197,7 +197,12 @@ class CGRPO:
             self.metrics = {
                 **{f"Advantage/{name}": value for name, value in estimate.diagnostics.items()},
                 "Group/zero_variance": degenerate,
+                **self._policy_rewards(mean_reward),
             }
+
+    def _policy_rewards(self, mean_reward: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The mean reward per step of each policy in this iteration, [N]; a single one's is among the run's own."""
+        return {f"Policy/reward_{i}": reward for i, reward in enumerate(mean_reward)} if len(mean_reward) > 1 else {}
 
     def _trajectory_features(self, mean_reward: torch.Tensor) -> torch.Tensor:
         """Eq 4 for the policies that collected the rollout, [N] -> [N, 4]."""
