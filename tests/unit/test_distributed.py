@@ -58,6 +58,8 @@ def make(algorithm, folder=None, device="cpu"):
     """Runner of this process; its environments and its seed are those of its rank."""
     torch.manual_seed(distributed.rank())
     cfg = ppo_cfg() if algorithm == "ppo" else runner_cfg(num_steps=12, **algorithm)
+    if algorithm == "ppo":
+        cfg["algorithm"]["reward_normalization"] = True
     cfg["seed"] = 3 + distributed.rank()
     policies = cfg["algorithm"].get("num_policies", 1)
     env = DividedEnv(16, num_policies=policies, max_episode_length=10, device=device)
@@ -144,29 +146,39 @@ def test_ppo_learns_in_two_processes(tmp_path):
 # -- One run, one folder -----------------------------------------------------------------------------------------------
 
 
-def train_in_parts(folder):
+def train_in_parts(folder, algorithm):
     """A run of three iterations, and one that is stopped after two and goes on."""
-    whole = make(FULL, folder / "whole")
+    whole = make(algorithm, folder / "whole")
     whole.learn(3)
-    make(FULL, folder / "parts").learn(2)
+    make(algorithm, folder / "parts").learn(2)
     torch.rand(5)  # whatever else happens in between
-    again = make(FULL, folder / "parts")
+    again = make(algorithm, folder / "parts")
     again.load(str(folder / "parts" / "model_2.pt"))
     again.learn(1)
     return learned(whole), learned(again)
 
 
-def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, caplog):
+@pytest.mark.parametrize("algorithm", [FULL, "ppo"], ids=["cgrpo", "ppo"])
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(algorithm, tmp_path):
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
-    for whole, again in start(train_in_parts, tmp_path, tmp_path):
+    for whole, again in start(train_in_parts, tmp_path, tmp_path, algorithm):
         assert_same(whole, again)
-    with (tmp_path / "whole" / "progress.csv").open(newline="") as file:
+
+
+def train_together(folder):
+    make(FULL, folder).learn(3)
+
+
+def test_one_folder_that_one_process_can_go_on_from(tmp_path, caplog):
+    (tmp_path / "run").mkdir()
+    start(train_together, tmp_path, tmp_path / "run")
+    with (tmp_path / "run" / "progress.csv").open(newline="") as file:
         assert [int(row["env_steps"]) for row in csv.DictReader(file)] == [192, 384, 576]
-    assert len(list((tmp_path / "whole").glob("events*"))) == 1
+    assert len(list((tmp_path / "run").glob("events*"))) == 1
 
     alone = make(FULL)
-    alone.load(str(tmp_path / "whole" / "model_3.pt"))
+    alone.load(str(tmp_path / "run" / "model_3.pt"))
     alone.learn(1)
     assert alone.current_learning_iteration == 4 and alone.total_steps == 4 * 192
     assert "2 processes" in caplog.text

@@ -371,6 +371,13 @@ class CGRPO:
         """Learn how many steps the running episodes are old, [E]; they begin at zero otherwise."""
         self.rollout.clock.copy_(ages)
 
+    def env_memory(self) -> dict[str, torch.Tensor]:
+        """What is remembered about each environment: nothing that a rollout does not overwrite."""
+        return {}
+
+    def load_env_memory(self, memory: dict[str, torch.Tensor]) -> None:
+        """Restore what :meth:`env_memory` returned."""
+
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
         self.rollout.rewind()

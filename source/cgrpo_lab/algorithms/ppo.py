@@ -42,6 +42,14 @@ class PPO(rsl_rl.algorithms.PPO):
     def start_episodes(self, ages: torch.Tensor) -> None:
         """PPO does not look at the age of episodes."""
 
+    def env_memory(self) -> dict[str, torch.Tensor]:
+        """What is remembered about each environment, which the checkpoint keeps for every process."""
+        return {"discounted_return": self._discounted_return.clone()}
+
+    def load_env_memory(self, memory: dict[str, torch.Tensor]) -> None:
+        """Restore what :meth:`env_memory` returned for the same environments."""
+        self._discounted_return.copy_(memory["discounted_return"])
+
     def process_env_step(
         self, obs: TensorDict, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, torch.Tensor]
     ) -> None:
@@ -78,7 +86,6 @@ class PPO(rsl_rl.algorithms.PPO):
         }
         if self.return_scale is not None:
             state["return_scale_state_dict"] = self.return_scale.state_dict()
-            state["discounted_return"] = self._discounted_return.clone()
         return state
 
     def load(self, loaded_dict: dict[str, Any], load_cfg: dict[str, bool] | None = None, strict: bool = True) -> bool:
@@ -94,12 +101,6 @@ class PPO(rsl_rl.algorithms.PPO):
         if self.return_scale is not None and "return_scale_state_dict" in loaded_dict:
             self.return_scale.load_state_dict(loaded_dict["return_scale_state_dict"])
         if restored:
-            self._restore_progress(loaded_dict)
+            # rsl_rl's own files do not hold it.
+            self.iteration = loaded_dict.get("algorithm_iteration", loaded_dict.get("iter", 0))
         return restored
-
-    def _restore_progress(self, loaded_dict: dict[str, Any]) -> None:
-        """Go on where the checkpoint was written; rsl_rl's own files hold nothing of it."""
-        self.iteration = loaded_dict.get("algorithm_iteration", loaded_dict.get("iter", 0))
-        returns = loaded_dict.get("discounted_return")
-        if returns is not None and returns.shape == self._discounted_return.shape:
-            self._discounted_return.copy_(returns)

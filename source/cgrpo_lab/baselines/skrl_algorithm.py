@@ -171,6 +171,13 @@ class SkrlAlgorithm(ABC):
     def start_episodes(self, ages: torch.Tensor) -> None:  # noqa: B027
         """The agents do not look at the age of episodes."""
 
+    def env_memory(self) -> dict[str, torch.Tensor]:
+        """What is remembered about each environment: nothing."""
+        return {}
+
+    def load_env_memory(self, memory: dict[str, torch.Tensor]) -> None:  # noqa: B027
+        """Restore what :meth:`env_memory` returned."""
+
     def get_policy(self) -> DeployedPolicy:
         """The deterministic policy, for play and export."""
         return DeployedPolicy(self.normalizer, self.policy.deterministic(), self.obs_groups, self.output_std)

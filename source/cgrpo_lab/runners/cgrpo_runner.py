@@ -162,6 +162,7 @@ class CGRPORunner(OnPolicyRunner):
         if self._restored_env is not None:
             self.env_state.load_state_dict(self._restored_env["env_state"])
             restore_random_state(self._restored_env["random_state"])
+            self.alg.load_env_memory(self._restored_env["algorithm"])
             self._restored_env = None
             self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
         elif init_at_random_ep_len and self.current_learning_iteration == 0:
@@ -322,6 +323,7 @@ class CGRPORunner(OnPolicyRunner):
             "statistics": self.statistics.state_dict(),
             "random_state": random_state(),
             "env_state": self.env_state.state_dict() if self.env_state is not None else None,
+            "algorithm": self.alg.env_memory(),
         }
         processes = distributed.gather(own)
         if not distributed.is_main():
