@@ -34,9 +34,8 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
         UserError: If an option cannot be used.
     """
     args, overrides = _parse(argv)
-    require_extra("compare", "arch")
-    from cgrpo_app.compare.report import write_report
-
+    if not args.runs_only:
+        require_extra("compare", "arch")
     folder = args.out.absolute()
     if args.report_only:
         settings = load(folder)
@@ -50,6 +49,11 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
                 for job in (*runs, *randoms):
                     job.start_afresh()
             Pool([*randoms, *runs], args.jobs, lock).run()
+    if args.runs_only:
+        print(f"runs are in {folder}; there or in a copy of it, --report_only writes the report")
+        return
+    from cgrpo_app.compare.report import write_report
+
     runs, randoms = make_jobs(settings, folder, scripts)
     write_report(folder, settings, runs, randoms, parse_experts(args.expert, settings.tasks), args.expert)
 
@@ -88,7 +92,9 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--num_envs", type=int, help="Environments of a run; each task has a default per device.")
     parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
     parser.add_argument("--retry_failed", action="store_true", help="Run failed runs again.")
-    parser.add_argument("--report_only", action="store_true", help="Write the report from what --out holds so far.")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument("--report_only", action="store_true", help="Write the report from what --out holds so far.")
+    parts.add_argument("--runs_only", action="store_true", help="Write no report, which needs the extra 'compare'.")
     args, overrides = command_line.parse(parser, argv)
     for name, least in (("jobs", 1), ("robustness", 0)):
         if vars(args)[name] < least:

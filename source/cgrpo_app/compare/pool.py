@@ -15,7 +15,7 @@ from cgrpo_app import run_folder
 from cgrpo_app.compare.processes import Child, share_cores, start
 from cgrpo_app.compare.runs import FAILURE, Job, Step
 
-POLL_S = 0.2
+POLL_S = 0.1
 MAX_KILLS = 3
 """How often a job that was killed from outside goes on without having got further, before it counts as failed."""
 

@@ -1,0 +1,271 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Comparisons with stand-ins for the real commands: failures, kills, resuming, and what the report says about them."""
+
+import csv
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from cgrpo_app.compare import processes
+from cgrpo_app.compare.command import main, parse_seeds
+from cgrpo_app.compare.processes import locked, share_cores
+from cgrpo_app.compare.runs import steps_done
+from cgrpo_app.errors import UserError
+from cgrpo_app.extras import require_extra
+
+FAKE_SCRIPTS = Path(__file__).parent / "fake_scripts"
+CHEETAH, FRANKA = "HalfCheetah-CGRPO", "Franka-Reach-CGRPO"
+REPORT = ("results.json", "results.csv", "report.html", "report.md")
+
+
+def compare(out: Path, *options: str, agents=("cgrpo", "ppo"), tasks=(CHEETAH, FRANKA), seeds="2", jobs="4") -> Path:
+    """Run a small comparison in this process."""
+    main(
+        ["--tasks", *tasks, "--agents", *agents, "--seeds", seeds, "--steps", "1000", "--device", "cpu", "--jobs", jobs,
+         "--out", str(out), *options],
+        FAKE_SCRIPTS,
+    )  # fmt: skip
+    return out
+
+
+def results(out: Path) -> dict:
+    """``results.json``, which must hold nothing that is no JSON."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads((out / "results.json").read_text(), parse_constant=refuse)
+
+
+def starts(out: Path) -> int:
+    """How many processes have been started: their logs are opened for each, and fake trainings name their folder."""
+    return sum(log.stat().st_mtime_ns for log in out.rglob("*.log"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A comparison with a failed run that nobody interrupted."""
+    return compare(tmp_path_factory.mktemp("whole") / "out", agents=("cgrpo", "ppo", "grpo"))
+
+
+class TestKills:
+    def test_ten_kills_leave_no_trace_in_the_report(self, whole, tmp_path):
+        """``kill -9`` at ten random moments; the eleventh call finishes, with the files of an uninterrupted one."""
+        out, moments = tmp_path / "out", random.Random(7)
+        fork = multiprocessing.get_context("fork")
+        for _ in range(10):
+            process = fork.Process(
+                target=compare, args=(out,), kwargs={"agents": ("cgrpo", "ppo", "grpo"), "jobs": "2"}
+            )
+            process.start()
+            time.sleep(moments.uniform(0.1, 0.5))
+            assert process.is_alive(), "the work is too short for ten kills"
+            process.kill()
+            process.join()
+        compare(out, agents=("cgrpo", "ppo", "grpo"))
+        for name in REPORT:
+            assert (out / name).read_text() == (whole / name).read_text(), name
+
+    def test_no_process_outlives_a_kill(self, tmp_path):
+        """The lock, which every started process holds, is free soon after the kill."""
+        out = tmp_path / "out"
+        process = multiprocessing.get_context("fork").Process(target=compare, args=(out,))
+        process.start()
+        while not list(out.rglob("train.log")):
+            time.sleep(0.01)
+        process.kill()
+        process.join()
+        with locked(out):
+            tables = {path: path.read_text() for path in out.rglob("progress.csv")}
+            time.sleep(0.3)
+            assert tables == {path: path.read_text() for path in out.rglob("progress.csv")}
+
+    def test_a_training_that_is_killed_alone_goes_on(self, tmp_path):
+        content = results(compare(tmp_path / "out", agents=("td3",), tasks=(CHEETAH,)))
+        assert [row["state"] for row in content["runs"]] == ["finished", "finished"]
+
+    def test_one_that_never_gets_further_fails(self, tmp_path):
+        content = results(compare(tmp_path / "out", agents=("trpo",), tasks=(CHEETAH,), seeds="1"))
+        (row,) = content["runs"]
+        assert row["state"] == "failed" and "killed by signal 9 3 times" in row["error"]
+
+    def test_damaged_result_is_made_again(self, tmp_path, caplog):
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")
+        file = next(out.rglob("generalisation.json"))
+        before = file.read_text()
+        file.write_text(before[:40])
+        compare(out, agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")
+        assert file.read_text() == before and "is damaged and is made again" in caplog.text
+
+
+class TestWhatIsRun:
+    def test_finished_and_failed_runs_are_not_repeated(self, whole):
+        before = starts(whole)
+        compare(whole, agents=("cgrpo", "ppo", "grpo"))
+        assert starts(whole) == before
+
+    def test_agents_can_be_added(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")
+        before = starts(out)
+        compare(out, agents=("ppo",), tasks=(CHEETAH,), seeds="1")
+        assert [row["agent"] for row in results(out)["runs"]] == ["cgrpo", "ppo"] and starts(out) > before
+
+    def test_other_conditions_need_another_folder(self, whole):
+        with pytest.raises(UserError, match="holds runs with episodes=100, not 7"):
+            compare(whole, "--episodes", "7", agents=("cgrpo",))
+
+    def test_same_seeds_same_report(self, whole, tmp_path):
+        again = compare(tmp_path / "out", agents=("cgrpo", "ppo", "grpo"), jobs="1")
+        assert all((again / name).read_bytes() == (whole / name).read_bytes() for name in REPORT)
+
+    def test_failed_runs_are_repeated_on_request(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("grpo",), tasks=(CHEETAH,), seeds="2,")
+        before = starts(out)
+        compare(out, "--retry_failed", agents=("grpo",), tasks=(CHEETAH,), seeds="2,")
+        assert starts(out) > before and results(out)["runs"][0]["state"] == "failed"
+
+    def test_two_calls_cannot_share_a_folder(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(processes, "LOCK_PATIENCE_S", 0.1)
+        with locked(tmp_path / "out"), pytest.raises(UserError, match="another call works there"):
+            compare(tmp_path / "out")
+
+    def test_runs_in_one_place_and_the_report_in_another(self, whole, tmp_path):
+        out = tmp_path / "there" / "out"
+        compare(out, "--runs_only", agents=("cgrpo", "ppo", "grpo"))
+        assert not (out / "report.html").exists()
+        shutil.move(out, tmp_path / "out")
+        main(["--report_only", "--out", str(tmp_path / "out")], FAKE_SCRIPTS)
+        assert (tmp_path / "out" / "report.html").read_text() == (whole / "report.html").read_text()
+
+    def test_processes_get_equal_shares_of_the_cores(self):
+        cores = sorted(os.sched_getaffinity(0))
+        assert share_cores(1) == [cores]
+        assert [len(share) for share in share_cores(3 * len(cores))] == [1] * 3 * len(cores)
+        assert sorted(core for share in share_cores(len(cores)) for core in share) == cores
+
+
+class TestReport:
+    def test_a_failed_run_is_shown_and_counts_as_random_actions(self, whole):
+        content = results(whole)
+        failed = [row for row in content["runs"] if row["state"] == "failed"]
+        assert {(row["agent"], row["seed"]) for row in failed} == {("grpo", 2)} and len(failed) == 2
+        assert failed[0]["error"] == "train: NaN or Inf in iteration 6: reward of env 3."
+        # On each of two tasks one run has a score and the other counts 0: the middle half holds one of each.
+        scores = sorted(row["score"] for row in content["runs"] if row["agent"] == "grpo" and "score" in row)
+        assert content["agents"]["grpo"]["iqm"]["value"] == pytest.approx((0.0 + scores[0]) / 2)
+        assert content["agents"]["grpo"]["failed"] == 2
+        cell = content["tasks"][CHEETAH]["grpo"]
+        assert (cell["finished"], cell["failed"], cell["steps_to_90"]) == (1, 1, None)
+        for name in ("report.html", "report.md"):
+            assert "NaN or Inf in iteration 6" in (whole / name).read_text()
+
+    def test_figures_of_a_run_follow_from_its_files(self, whole):
+        """The fake curve climbs by 440 an iteration from -200, with noise; the threshold is nine tenths of the end."""
+        content = results(whole)
+        reference = content["references"][CHEETAH]
+        assert reference["random"] == -280.178953 and reference["source"] == "best agent here (cgrpo)"
+        run = next(row for row in content["runs"] if (row["task"], row["agent"], row["seed"]) == (CHEETAH, "cgrpo", 1))
+        table = list(csv.DictReader(next(whole.glob(f"runs/{CHEETAH}/cgrpo/seed_1/rsl_rl/*/*/progress.csv")).open()))
+        curve = [float(row["Train/mean_reward"]) for row in table]
+        first = next(i for i, value in enumerate(curve) if value >= reference["threshold"])
+        assert run["steps_to_90"] == 100 * (first + 1) and run["seconds_to_90"] == 0.5 * (first + 1)
+        assert run["return"] == curve[-1] and run["training_time_s"] == 5.0
+        # Every perturbed world of the fake judge returns four fifths.
+        expected = (0.8 * curve[-1] - reference["random"]) / (reference["expert"] - reference["random"])
+        assert run["perturbed_score"] == pytest.approx(expected)
+        assert run["retained"] == pytest.approx(expected / run["score"])
+
+    def test_measured_random_actions_are_the_zero_where_nothing_is_published(self, whole):
+        assert results(whole)["references"][FRANKA]["random"] == -250.0
+
+    def test_table_of_runs_has_a_line_for_each(self, whole):
+        rows = list(csv.DictReader((whole / "results.csv").open()))
+        assert len(rows) == 12 and {row["state"] for row in rows} == {"finished", "failed"}
+
+    def test_page_is_well_formed_and_needs_nothing_else(self, whole):
+        page = _Page((whole / "report.html").read_text())
+        assert page.open_tags == []
+        assert page.sources and all(source.startswith("data:image/svg+xml;base64,") for source in page.sources)
+        assert all(target.startswith("#") and target[1:] in page.ids for target in page.targets)
+
+    def test_errors_cannot_break_the_page(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("grpo",), tasks=(CHEETAH,), seeds="2,")
+        file = next(out.rglob("failure.json"))
+        file.write_text(json.dumps({"step": "train", "error": "<script>alert(1)</script>"}))
+        main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
+        assert "<script>" not in (out / "report.html").read_text()
+
+    def test_unfinished_runs_are_named_and_left_out(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
+        next(out.glob("runs/*/*/seed_2/evaluation.json")).unlink()
+        main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
+        assert results(out)["tasks"][CHEETAH]["cgrpo"]["finished"] == 1
+        assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seed 2." in (out / "report.html").read_text()
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--agents", "cgrpo"], "--tasks: is missing"),
+            (["--tasks", CHEETAH], "--agents: is missing"),
+            (["--tasks", "HalfCheta-CGRPO", "--agents", "cgrpo"], "the nearest are HalfCheetah-CGRPO"),
+            (["--tasks", CHEETAH, "--agents", "a2c"], "--agents a2c: HalfCheetah-CGRPO has no such agent"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--seeds", "x"], "--seeds x: give their number"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--steps", "0"], "--steps 0: must be at least 1"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--jobs", "0"], "--jobs 0: must be at least 1"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--expert", "sac"], "--expert sac: give best, d4rl or TASK"),
+            (["--report_only"], "cannot be read"),
+        ],
+    )
+    def test_one_line_and_nothing_left_behind(self, tmp_path, options, message):
+        with pytest.raises(UserError, match=message):
+            main([*options, "--device", "cpu", "--out", str(tmp_path / "out")], FAKE_SCRIPTS)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_missing_package_is_named_with_the_remedy(self):
+        with pytest.raises(UserError, match=r"no_such_module: not installed; ./isaaclab.sh -i compare installs it"):
+            require_extra("compare", "json", "no_such_module")
+
+    @pytest.mark.parametrize(("text", "seeds"), [("3", (1, 2, 3)), ("7,3,7", (7, 3)), ("42,", (42,))])
+    def test_seeds(self, text, seeds):
+        assert parse_seeds(text) == seeds
+
+    def test_a_row_that_is_being_written_does_not_count(self, tmp_path):
+        table = tmp_path / "progress.csv"
+        table.write_text("iteration,env_steps\n1,100\n2,2")
+        assert steps_done(table) == 100
+
+
+class _Page(HTMLParser):
+    """Tags left open, sources of pictures, targets of links and ids of an HTML page."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open_tags: list[str] = []
+        self.sources: list[str] = []
+        self.targets: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.sources += [attributes["src"]] if "src" in attributes else []
+        self.targets += [attributes["href"]] if "href" in attributes else []
+        if tag not in self.VOID:
+            self.open_tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open_tags.pop() == tag
