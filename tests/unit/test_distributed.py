@@ -11,6 +11,7 @@ import pytest
 import torch
 from dummy_env import ppo_cfg, runner_cfg
 from processes import DividedEnv, DividedEnvState, start
+from rsl_rl.runners import OnPolicyRunner
 
 from cgrpo_lab import distributed
 from cgrpo_lab.runners import CGRPORunner, NonFiniteError
@@ -141,6 +142,24 @@ def test_ppo_learns_in_two_processes(tmp_path):
     assert not torch.equal(first.pop("before"), second.pop("before"))
     assert_same(flatten("", first), flatten("", second))
     assert first["actor"]["obs_normalizer.count"] == 2 * 16 * 16
+
+
+class StockRunner(OnPolicyRunner):
+    """rsl_rl's own loop, as Isaac Lab's command runs it, without its insistence on CUDA."""
+
+    _configure_multi_gpu = CGRPORunner._configure_multi_gpu
+
+
+def train_in_rsl_rls_runner(folder):
+    runner = StockRunner(DividedEnv(16), {**runner_cfg(seed=3 + distributed.rank()), "save_interval": 1}, str(folder))
+    runner.learn(2)
+    return flatten("", runner.alg.save())
+
+
+def test_rsl_rls_runner_trains_in_two_processes(tmp_path):
+    first, second = start(train_in_rsl_rls_runner, tmp_path, tmp_path)
+    assert_same(first, second)
+    assert sorted(path.name for path in tmp_path.glob("model_*.pt")) == ["model_0.pt", "model_1.pt"]
 
 
 # -- One run, one folder -----------------------------------------------------------------------------------------------
