@@ -1,0 +1,126 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""``scripts/benchmark.py paper``: section 7 of the paper with several seeds, and the follow-ups that it leaves open.
+
+Every trial is a process of ``train.py``; a call goes on where a killed one stopped. The figures are written whenever
+the call ends, from the trials that are finished by then.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cgrpo_app import command_line, run_folder
+from cgrpo_app.benchmarks import paper_pictures, paper_report, paper_results
+from cgrpo_app.benchmarks.paper_studies import BATCH_STEPS, STUDIES, Trial
+from cgrpo_app.compare.pool import Pool
+from cgrpo_app.compare.processes import locked
+from cgrpo_app.errors import UserError
+from cgrpo_app.provenance import describe_hardware, describe_versions
+from cgrpo_lab.whole_file import whole_file
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+SETTINGS_FILE = "paper.json"
+
+
+def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
+    """Run what is missing, then write the figures.
+
+    Args:
+        argv: Command line without program and subcommand.
+        scripts: Folder of ``train.py``.
+
+    Raises:
+        UserError: If an option cannot be used.
+    """
+    args = _parse(argv)
+    folder = args.out.absolute()
+    settings = {"iterations": args.iterations, "num_envs": args.num_envs}
+    trials = _trials(args, folder, scripts)
+    with locked(folder) as lock:
+        _check_settings(folder, settings)
+        try:
+            if not args.report_only:
+                Pool(trials, args.jobs, lock).run()
+        finally:
+            details = {**settings, "jobs": args.jobs, "command": _command(args, argv)}
+            _write_report(trials, (args.report or folder).absolute(), details)
+
+
+def _parse(argv: Sequence[str]) -> Any:
+    parser = command_line.make_parser(__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="Folder of the trials; a later call goes on there.")
+    parser.add_argument("--report", type=Path, help="Folder for tables, pictures and results.json; that of --out.")
+    parser.add_argument("--studies", default=",".join(STUDIES), help=f"Among {', '.join(STUDIES)}.")
+    parser.add_argument("--seeds", type=int, default=5, help="Seeds of the main study, 1 to this number.")
+    parser.add_argument("--follow_up_seeds", type=int, default=3, help="Seeds of the other studies.")
+    parser.add_argument("--iterations", type=int, default=500, help=f"Iterations of {BATCH_STEPS} env steps.")
+    parser.add_argument("--num_envs", type=int, default=64, help=f"Environments, a divisor of {BATCH_STEPS}.")
+    parser.add_argument("--jobs", type=int, default=1, help="Trials side by side; they share the cores equally.")
+    parser.add_argument("--report_only", action="store_true", help="Run nothing; write the figures of what is there.")
+    args, overrides = command_line.parse(parser, argv)
+    if overrides:
+        raise UserError(f"{overrides[0]}: the experiment is the paper's, without overrides.")
+    for name in ("seeds", "follow_up_seeds", "jobs"):
+        if vars(args)[name] < 1:
+            raise UserError(f"--{name} {vars(args)[name]}: must be at least 1.")
+    if args.iterations < 10:
+        raise UserError(f"--iterations {args.iterations}: must be at least 10, to tell an end from a start.")
+    if args.num_envs < 1 or BATCH_STEPS % args.num_envs:
+        raise UserError(f"--num_envs {args.num_envs}: must divide the {BATCH_STEPS} steps of an iteration.")
+    args.studies = args.studies.split(",")
+    for study in args.studies:
+        if study not in STUDIES:
+            raise UserError(f"--studies {study}: is no study; there are {', '.join(STUDIES)}.")
+    most = max(case.policies for study in args.studies for case in STUDIES[study])
+    if args.num_envs % most:
+        raise UserError(f"--num_envs {args.num_envs}: must be a multiple of the {most} policies of these studies.")
+    return args
+
+
+def _command(args: Any, argv: Sequence[str]) -> str:
+    """The command without what is particular to this machine: folders are named by their last part."""
+    folders = {str(path): path.name for path in (args.out, args.report) if path is not None}
+    return " ".join(["scripts/benchmark.py", "paper", *(folders.get(item, item) for item in argv)])
+
+
+def _trials(args: Any, folder: Path, scripts: Path) -> list[Trial]:
+    """All trials, seeds outermost so that an early look shows every case."""
+    return [
+        Trial(case, seed, args.iterations, args.num_envs, folder, scripts)
+        for seed in range(1, max(args.seeds, args.follow_up_seeds) + 1)
+        for study in args.studies
+        if seed <= (args.seeds if study == "main" else args.follow_up_seeds)
+        for case in STUDIES[study]
+    ]
+
+
+def _check_settings(folder: Path, settings: dict[str, int]) -> None:
+    """Keep what all trials of a folder have in common.
+
+    Raises:
+        UserError: If an earlier call had it otherwise.
+    """
+    if (folder / SETTINGS_FILE).is_file():
+        for name, before in run_folder.read_json(folder / SETTINGS_FILE).items():
+            if settings[name] != before:
+                raise UserError(f"--{name} {settings[name]}: the trials in {folder} have {before}; take another --out.")
+    run_folder.write_json(folder / SETTINGS_FILE, settings)
+
+
+def _write_report(trials: list[Trial], folder: Path, details: dict[str, Any]) -> None:
+    """Write tables, pictures and figures of the finished trials."""
+    outcomes = [paper_results.read_outcome(trial) for trial in trials if trial.is_finished()]
+    if not outcomes:
+        print("no trial is finished: there is nothing to report")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    details |= {"versions": describe_versions(), "hardware": describe_hardware("cpu")}
+    run_folder.write_json(folder / "results.json", {**details, **paper_results.as_json(outcomes)})
+    pictures = paper_pictures.draw_pictures(outcomes, folder)
+    with whole_file(folder / "README.md") as temporary:
+        temporary.write_text(paper_report.write_tables(outcomes, pictures, details))
+    print(f"{len(outcomes)} of {len(trials)} trials are finished; figures: {folder}/README.md")
+    for claim in paper_results.claims(outcomes):
+        print(f"  {claim.claim}: {claim.verdict} ({claim.here})")

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Pictures of the paper's experiment, as SVG."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cgrpo_app.benchmarks.paper_results import PAPER_SCALE, Outcome, by_case
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
+from cgrpo_app.compare.figures import COLORS, draw
+from cgrpo_lab.whole_file import whole_file
+
+POLICY_COLORS = ("#1f77b4", "#ff7f0e")
+"""Policies 1 and 2 as in the paper's figure 1."""
+
+RETURN_LABEL = "return per 1000 steps"
+
+
+def draw_pictures(outcomes: list[Outcome], folder: Path) -> list[str]:
+    """Draw what there are outcomes for.
+
+    Args:
+        outcomes: Finished trials.
+        folder: Folder to write into.
+
+    Returns:
+        Names of the files written.
+    """
+    studies = {outcome.study for outcome in outcomes}
+    pictures = {"curves": (_curves, 9.2, 3.6)} if "main" in studies else {}
+    if "ablation" in studies:
+        pictures["ablation"] = (_ablation, 7.2, 3.6)
+    if "grid" in studies:
+        pictures["grid"] = (_grid, 5.2, 3.8)
+    if "transfer" in studies:
+        pictures["transfer"] = (_transfer, 9.2, 3.4)
+    for name, (paint, width, height) in pictures.items():
+        with whole_file(folder / f"{name}.svg") as temporary:
+            temporary.write_text(draw(lambda figure, paint=paint: paint(figure, outcomes), width, height))
+    return [f"{name}.svg" for name in pictures]
+
+
+def _curves(figure: Figure, outcomes: list[Outcome]) -> None:
+    """Both policies of both variants: every seed thin, the mean thick."""
+    grid = figure.subplots(1, 2, sharey=True)
+    for axes, case, title in zip(grid, (FULL, SIMPLE), ("GRPO-Full", "GRPO-Simple"), strict=True):
+        trials = by_case(outcomes, case.name)
+        for i, color in enumerate(POLICY_COLORS):
+            curves = [_smooth(outcome.curves[i]) for outcome in trials]
+            for curve in curves:
+                axes.plot(curve, color=color, linewidth=0.6, alpha=0.35)
+            if curves:
+                axes.plot(np.mean(curves, axis=0), color=color, linewidth=2.0, label=f"policy {i + 1}")
+        axes.set(title=f"{title}, {len(trials)} seeds", xlabel=f"iteration of {BATCH_STEPS} steps")
+    grid[0].set_ylabel(RETURN_LABEL)
+    grid[0].legend(frameon=False)
+    scale = grid[1].secondary_yaxis("right", functions=(lambda y: PAPER_SCALE * y, lambda y: y / PAPER_SCALE))
+    scale.set_ylabel("discounted return (the paper's scale, as we read it)", fontsize=7.5)
+
+
+def _ablation(figure: Figure, outcomes: list[Outcome]) -> None:
+    """Final returns, every seed a dot, the mean a line."""
+    axes = figure.add_subplot()
+    names = [FULL.name, *(case.name for case in ABLATIONS), SIMPLE.name]
+    names = [name for name in names if by_case(outcomes, name)]
+    for row, name in enumerate(reversed(names)):
+        ends = [outcome.end for outcome in by_case(outcomes, name)]
+        color = COLORS["cgrpo-full"] if name == FULL.name else COLORS["cgrpo-simple"] if name == SIMPLE.name else "#666"
+        axes.plot(ends, [row] * len(ends), "o", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
+        axes.plot([np.mean(ends)], [row], "|", color=color, markersize=18, markeredgewidth=2.5)
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_xlabel(f"final {RETURN_LABEL}, mean of both policies")
+
+
+def _grid(figure: Figure, outcomes: list[Outcome]) -> None:
+    """Mean and standard deviation of the final returns over numbers of policies and groups."""
+    axes = figure.add_subplot()
+    values = np.full((len(GROUPS), len(POLICIES)), np.nan)
+    for column, policies in enumerate(POLICIES):
+        for row, groups in enumerate(GROUPS):
+            ends = [outcome.end for outcome in by_case(outcomes, grid_name(policies, groups))]
+            if ends:
+                values[row, column] = np.mean(ends)
+                axes.text(column, row, f"{np.mean(ends):.0f}\n± {np.std(ends):.0f}", ha="center", va="center")
+    axes.imshow(np.ma.masked_invalid(values), cmap="YlGnBu", alpha=0.6, aspect="auto")
+    axes.set_xticks(range(len(POLICIES)), [f"N = {n}" for n in POLICIES])
+    axes.set_yticks(range(len(GROUPS)), [f"K = {k}" for k in GROUPS])
+    axes.set_title(f"final {RETURN_LABEL}, mean of all policies", fontsize=9)
+    axes.grid(visible=False)
+
+
+def _transfer(figure: Figure, outcomes: list[Outcome]) -> None:
+    """Episode returns of both variants on the other robots."""
+    tasks = list(dict.fromkeys(case.task for case in TRANSFER))
+    for axes, task in zip(figure.subplots(1, len(tasks)), tasks, strict=True):
+        for case in (case for case in TRANSFER if case.task == task):
+            color = COLORS[case.agent]
+            for outcome in by_case(outcomes, case.name):
+                axes.plot(outcome.episode_returns, color=color, linewidth=0.6, alpha=0.4)
+            curves = [outcome.episode_returns for outcome in by_case(outcomes, case.name)]
+            if curves:
+                axes.plot(np.mean(curves, axis=0), color=color, linewidth=2.0, label=case.agent)
+        axes.set(title=task.removesuffix("-CGRPO"), xlabel="iteration", ylabel="episode return while learning")
+        axes.legend(frameon=False)
+
+
+def grid_name(policies: int, groups: int) -> str:
+    """Case that has these numbers of policies and groups."""
+    return FULL.name if (policies, groups) == (FULL.policies, FULL.groups) else f"N={policies} K={groups}"
+
+
+def _smooth(curve: np.ndarray, width: int = 10) -> np.ndarray:
+    """Running mean [I] over the latest iterations."""
+    sums = np.cumsum(np.insert(curve, 0, 0.0))
+    ends = np.arange(1, len(curve) + 1)
+    begins = np.maximum(ends - width, 0)
+    return (sums[ends] - sums[begins]) / (ends - begins)

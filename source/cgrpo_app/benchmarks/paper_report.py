@@ -1,0 +1,103 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Tables of the paper's experiment as Markdown."""
+
+from typing import Any
+
+import numpy as np
+
+from cgrpo_app.benchmarks.paper_pictures import grid_name
+from cgrpo_app.benchmarks.paper_results import Difference, Outcome, by_case, claims
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
+
+TITLES = {
+    "curves": "Learning curves of both policies",
+    "ablation": "GRPO-Full without one component",
+    "grid": "Numbers of policies and groups",
+    "transfer": "Other robots",
+}
+
+
+def write_tables(outcomes: list[Outcome], pictures: list[str], settings: dict[str, Any]) -> str:
+    """Return the page.
+
+    Args:
+        outcomes: Finished trials.
+        pictures: Names of the pictures beside the page.
+        settings: Command, hardware and what else the figures depend on.
+    """
+    sections = [
+        "# The paper's experiment",
+        f"Made by `{settings['command']}`\non {settings['hardware']['cpu_cores']} cores, {settings['jobs']} trials"
+        " side by side;"
+        f" {settings['iterations']} iterations of 2048 steps, {settings['num_envs']} environments."
+        " [docs/paper.md](../../docs/paper.md) says what the figures mean. Returns are mean rewards per step times"
+        " 1000, means over the last tenth of the iterations, learning noise included; ± is the standard deviation over"
+        " seeds.",
+        _claims(outcomes),
+    ]
+    tables = {"ablation": _ablation, "grid": _grid, "transfer": _transfer}
+    for picture in pictures:
+        name = picture.removesuffix(".svg")
+        sections += [f"## {TITLES[name]}", f"![{TITLES[name]}]({picture})"]
+        if name in tables:
+            sections.append(tables[name](outcomes))
+    return "\n\n".join(sections) + "\n"
+
+
+def _claims(outcomes: list[Outcome]) -> str:
+    rows = [[c.claim, c.paper, c.here, c.verdict] for c in claims(outcomes)]
+    return _table(["statement of section 7.3", "paper, 1 seed", "here", "holds"], rows)
+
+
+def _ablation(outcomes: list[Outcome]) -> str:
+    full = by_case(outcomes, FULL.name)
+    rows = []
+    for name in (FULL.name, *(case.name for case in ABLATIONS), SIMPLE.name):
+        trials = by_case(outcomes, name)
+        if trials:
+            difference = "" if name == FULL.name or not full else str(Difference.of(_ends(trials), _ends(full)))
+            rows.append([name, str(len(trials)), _spread(_ends(trials)), difference, _deployed(trials)])
+    return _table(["case", "seeds", "final return", "minus Full (95 % interval)", "deployed policy, no noise"], rows)
+
+
+def _grid(outcomes: list[Outcome]) -> str:
+    rows = []
+    for policies in POLICIES:
+        for groups in GROUPS:
+            trials = by_case(outcomes, grid_name(policies, groups))
+            if trials:
+                best = [float(outcome.ends.max()) for outcome in trials]
+                numbers = [str(policies), str(groups), str(len(trials))]
+                rows.append([*numbers, _spread(_ends(trials)), _spread(best), _deployed(trials)])
+    heads = ["N", "K", "seeds", "final return, mean of policies", "best policy", "deployed policy, no noise"]
+    return _table(heads, rows)
+
+
+def _transfer(outcomes: list[Outcome]) -> str:
+    rows = []
+    for case in TRANSFER:
+        trials = by_case(outcomes, case.name)
+        if trials:
+            returns = _spread([outcome.episode_end for outcome in trials])
+            rows.append([case.name, str(len(trials)), returns, _deployed(trials)])
+    return _table(["case", "seeds", "episode return at the end", "deployed policy, no noise"], rows)
+
+
+def _ends(trials: list[Outcome]) -> list[float]:
+    return [outcome.end for outcome in trials]
+
+
+def _deployed(trials: list[Outcome]) -> str:
+    return _spread([outcome.deterministic for outcome in trials])
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    return f"{np.mean(values):.0f} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.0f}"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
