@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cgrpo_app.compare import metrics, statistics
 from cgrpo_app.compare.references import Reference, parse_experts
@@ -62,6 +63,11 @@ class TestAggregates:
     def test_interquartile_mean_leaves_out_a_quarter_at_each_end_of_all_tasks_together(self):
         # Of 0 1 2 3 4 5 6 100 the middle half is 2 3 4 5.
         assert statistics.interquartile_mean(np.array([100.0, 0.0, 5.0]), np.array([1.0, 2.0, 6.0, 4.0, 3.0])) == 3.5
+
+    @pytest.mark.parametrize("runs", [1, 2, 3, 4, 5, 10])
+    def test_interquartile_mean_is_scipys(self, runs):
+        curves = np.random.default_rng(runs).normal(size=(runs, 6))
+        assert statistics.interquartile_curve(curves) == pytest.approx(stats.trim_mean(curves, 0.25, axis=0))
 
     def test_probability_of_improvement_counts_pairs_and_halves_ties(self):
         # Task 1: of (1, 2), (1, 3), (3, 2), (3, 3) one is won and one is even: 1.5 / 4. Task 2: 1 of 1.

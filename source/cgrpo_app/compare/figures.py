@@ -93,6 +93,7 @@ def intervals(summaries: dict[str, dict[str, Any]], key: str, label: str) -> str
         axes.set_ylim(-0.6, len(agents) - 0.4)
         axes.grid(axis="y", visible=False)
         axes.set_xlabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
 
     return draw(paint, 5.2, 0.75 + 0.3 * len(agents))
 
@@ -117,23 +118,22 @@ def improvement(table: dict[str, dict[str, dict[str, float]]]) -> str:
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        axes.imshow(np.ma.masked_invalid(values), cmap="RdYlGn", vmin=0.0, vmax=1.0, alpha=0.75)
+        axes.imshow(np.ma.masked_invalid(values), cmap="RdYlGn", vmin=0.0, vmax=1.0, alpha=0.6, aspect="auto")
         for i, first in enumerate(agents):
             for j, second in enumerate(agents):
                 if i != j:
                     entry = table[first][second]
                     axes.text(
-                        j, i - 0.1, f"{entry['value']:.0%}", ha="center", va="center", fontsize=9, color="#1d242b"
+                        j, i - 0.12, f"{entry['value']:.0%}", ha="center", va="center", fontsize=9, color="#1d242b"
                     )
                     span = f"{100 * entry['low']:.0f}–{100 * entry['high']:.0f}"
-                    axes.text(j, i + 0.24, span, ha="center", va="center", fontsize=6, color="#1d242b")
+                    axes.text(j, i + 0.25, span, ha="center", va="center", fontsize=6, color="#1d242b")
         axes.set_xticks(range(len(agents)), agents, rotation=35, ha="right")
         axes.set_yticks(range(len(agents)), agents)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
 
-    side = 1.5 + 0.56 * len(agents)
-    return draw(paint, max(side, 3.6), max(side - 0.4, 2.8))
+    return draw(paint, 5.2, 1.0 + 0.42 * len(agents))
 
 
 def learning_curves(cells: dict[str, dict[str, Any]], axis: str, threshold: float | None) -> str:

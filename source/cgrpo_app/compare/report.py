@@ -155,7 +155,7 @@ def _made_with(records: list[Record]) -> dict[str, Any]:
     return {
         "versions": versions,
         "hardware": hardware,
-        "report_versions": {name: version(name) for name in ("arch", "scipy", "matplotlib")},
+        "report_versions": {name: version(name) for name in ("arch", "matplotlib")},
     }
 
 

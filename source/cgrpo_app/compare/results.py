@@ -13,8 +13,8 @@ from cgrpo_app.compare.records import FAILED, FINISHED, UNFINISHED, Record
 from cgrpo_app.compare.references import D4RL, Reference
 
 CURVE_POINTS = 100
-LEVELS = np.linspace(0.0, 1.2, 121)
-"""Scores at which performance profiles are drawn."""
+LEVEL_POINTS = 121
+"""Points of a performance profile."""
 
 FAILED_SCORE = 0.0
 """Score of a failed run in aggregates: that of random actions. Leaving it out would reward agents that break down."""
@@ -176,10 +176,11 @@ def summarize_agent(comparison: Comparison, rows: list[dict[str, Any]], agent: s
     if scores is not None:
         summary["iqm"] = asdict(statistics.estimate(statistics.interquartile_mean, *scores))
         summary["std_between_runs"] = float(np.mean([metrics.sample_std(task) for task in scores]))
-        profile = statistics.performance_profile(scores, LEVELS)
-        low, high = statistics.band(lambda *drawn: statistics.performance_profile(drawn, LEVELS), *scores)
+        levels = np.linspace(0.0, max(1.2, *(row["score"] for row in rows if "score" in row)), LEVEL_POINTS)
+        profile = statistics.performance_profile(scores, levels)
+        low, high = statistics.band(lambda *drawn: statistics.performance_profile(drawn, levels), *scores)
         summary["profile"] = {
-            "at": LEVELS.tolist(),
+            "at": levels.tolist(),
             "mean": profile.tolist(),
             "low": low.tolist(),
             "high": high.tolist(),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from arch.bootstrap import IndependentSamplesBootstrap
-from scipy import stats
 
 REPETITIONS = 2000
 """Bootstrap samples, as rliable's authors recommend for intervals."""
@@ -32,12 +31,17 @@ class Estimate:
 
 def interquartile_mean(*scores: np.ndarray) -> float:
     """Mean of the middle half of all scores, tasks together: robust as a median, efficient as a mean."""
-    return float(stats.trim_mean(np.concatenate(scores), 0.25))
+    return float(interquartile_curve(np.concatenate(scores)))
 
 
 def interquartile_curve(curves: np.ndarray) -> np.ndarray:
-    """Interquartile mean of learning curves, shape [R, P], at each point, shape [P]."""
-    return stats.trim_mean(curves, 0.25, axis=0)
+    """Interquartile mean of learning curves, shape [R, P], at each point, shape [P].
+
+    The same as ``scipy.stats.trim_mean(curves, 0.25)``, whose checks of its input take a hundred times as long; the
+    bootstrap calls this some 100,000 times.
+    """
+    ordered, cut = np.sort(curves, axis=0), len(curves) // 4
+    return ordered[cut : len(ordered) - cut].mean(axis=0)
 
 
 def probability_of_improvement(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:

@@ -10,6 +10,10 @@ from cgrpo_app.compare.figures import short
 
 NONE = "–"
 
+RUNS_FOR_A_VERDICT = 5
+"""Runs of an agent below which a bootstrap interval without overlap proves little: 2 + 2 runs separate by chance in one
+case of three, 5 + 5 in one of 126."""
+
 
 def number(value: float | None, digits: int = 3) -> str:
     """A figure with three significant digits, thousands whole; a dash for none."""
@@ -130,7 +134,7 @@ def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
     failed = [row for row in content["runs"] if row["state"] == "failed"]
     if failed:
         lines.append(f"{plural(len(failed), 'run')} failed and counts as 0 in all aggregates.")
-    if min((len(content["settings"]["seeds"]), 3)) < 3:
+    if len(content["settings"]["seeds"]) < 3:
         lines.append("Fewer than three seeds: intervals say little.")
     return lines
 
@@ -138,8 +142,13 @@ def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
 def _against_second(content: dict[str, Any], best: str, second: str) -> str:
     """Whether the lead over the next agent is more than chance."""
     entry = content["improvement"][best][second]
-    clear = "which is beyond chance" if entry["low"] > 0.5 else "which chance may explain"
+    if entry["low"] <= 0.5:
+        verdict = "which chance may explain"
+    elif content["agents"][best]["runs"] < RUNS_FOR_A_VERDICT:
+        verdict = "of too few runs to rule out chance"
+    else:
+        verdict = "which is beyond chance"
     return (
         f"A run of {best} beats one of {second}, the next, with a probability of {entry['value']:.0%} "
-        f"(95 % interval {entry['low']:.0%} to {entry['high']:.0%}), {clear}."
+        f"(95 % interval {entry['low']:.0%} to {entry['high']:.0%}), {verdict}."
     )
