@@ -234,7 +234,7 @@ def test_nan_in_one_process_skips_the_update_of_all(tmp_path):
 def train_until_interrupted():
     runner = make({})
     if distributed.rank() == 1:
-        runner.env.fault = lambda step, obs, rewards: setattr(runner, "interrupted", runner.interrupted or step == 30)
+        runner.env.fault = lambda step, obs, rewards: setattr(runner.interrupt, "requested", step >= 30)
     runner.learn(9)
     return runner.current_learning_iteration
 

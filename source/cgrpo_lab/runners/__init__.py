@@ -3,7 +3,8 @@
 
 """The training loop and its files."""
 
-from cgrpo_lab.runners.cgrpo_runner import CGRPORunner, NonFiniteError
+from cgrpo_lab.runners.cgrpo_runner import CGRPORunner
 from cgrpo_lab.runners.checkpoint import CheckpointError
+from cgrpo_lab.runners.finite_check import NonFiniteError
 
 __all__ = ["CGRPORunner", "CheckpointError", "NonFiniteError"]

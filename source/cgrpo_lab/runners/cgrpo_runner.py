@@ -3,18 +3,14 @@
 
 """The training loop: rsl_rl's on-policy runner with exact resume, finite checks and files a person can read."""
 
-import contextlib
 import logging
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.runners import OnPolicyRunner
-from rsl_rl.utils.log_writer import LogWriter
 from tensordict import TensorDict
 
 from cgrpo_lab import distributed
@@ -28,15 +24,12 @@ from cgrpo_lab.runners.checkpoint import (
 )
 from cgrpo_lab.runners.curves import draw_curves
 from cgrpo_lab.runners.episode_statistics import EpisodeStatistics
-from cgrpo_lab.runners.finite_check import FiniteCheck
+from cgrpo_lab.runners.finite_check import FiniteCheck, NonFiniteError
+from cgrpo_lab.runners.interrupt import Interrupt
 from cgrpo_lab.runners.replay_file import kept_replay, read_replay
-from cgrpo_lab.runners.run_log import ProgressLine, ProgressTable
+from cgrpo_lab.runners.run_log import RunLog
 
 logger = logging.getLogger(__name__)
-
-
-class NonFiniteError(RuntimeError):
-    """NaN or Inf in a rollout, with the culprit's name."""
 
 
 class EnvState(Protocol):
@@ -90,10 +83,11 @@ class CGRPORunner(OnPolicyRunner):
         self.log_dir = Path(log_dir) if log_dir is not None else None
         self.env_state = env_state
         self.statistics = EpisodeStatistics(env.num_envs, device)
-        self.progress_line = ProgressLine(verbose)
+        self.run_log = RunLog(self.logger, self.log_dir, verbose)
         self.total_steps = 0
         self.wall_time = 0.0
         self.best_return = float("-inf")
+        self.interrupt = Interrupt()
         self.interrupted = False
         self.last_metrics: dict[str, float] = {}
         self._restored_env: dict[str, Any] | None = None
@@ -136,8 +130,7 @@ class CGRPORunner(OnPolicyRunner):
         obs = self._start(init_at_random_ep_len)
         total = self.current_learning_iteration + num_learning_iterations
         begin, earlier = time.monotonic(), self.wall_time
-        self.interrupted = False
-        with self._close_log(), self._stop_on_interrupt():
+        with self.run_log.close_at_end(), self.interrupt.watch():
             for done in range(1, num_learning_iterations + 1):
                 tick = time.monotonic()
                 with torch.inference_mode():
@@ -150,11 +143,13 @@ class CGRPORunner(OnPolicyRunner):
                 self.wall_time = earlier + now - begin
                 eta = (now - begin) / done * (num_learning_iterations - done)
                 # Asked once: an interrupt after this line ends the run, with its checkpoint, one iteration later.
-                is_last = done == num_learning_iterations or distributed.any_of(self.interrupted)
+                is_interrupted = distributed.any_of(self.interrupt.requested)
+                is_last = done == num_learning_iterations or is_interrupted
                 self._log(losses, tock - tick, now - tock, total, eta, is_last)
                 if is_last or self.current_learning_iteration % self.cfg["save_interval"] == 0:
                     self._save_checkpoint()
                 if is_last:
+                    self.interrupted = is_interrupted
                     break
 
     def _start(self, init_at_random_ep_len: bool) -> TensorDict:
@@ -173,21 +168,13 @@ class CGRPORunner(OnPolicyRunner):
         if self.is_distributed:
             self.alg.broadcast_parameters()
         self.alg.train_mode()
-        if self._writes:
-            with contextlib.redirect_stdout(None):  # rsl_rl prints one line per git repository it looks for
-                self.logger.init_logging_writer()
-            self._table = ProgressTable(self.log_dir / "progress.csv", self.current_learning_iteration)
+        self.run_log.start(self.current_learning_iteration)
         return self.env.get_observations().to(self.device)
 
     @property
     def _steps_per_iteration(self) -> int:
         """Env steps of all processes."""
         return self.cfg["num_steps_per_env"] * self.env.num_envs * self.gpu_world_size
-
-    @property
-    def _writes(self) -> bool:
-        """Whether this process writes to the run's folder."""
-        return self.log_dir is not None and distributed.is_main()
 
     def _collect(self, obs: TensorDict) -> TensorDict:
         """Act for ``num_steps_per_env`` steps; returns the observations after the last."""
@@ -203,7 +190,7 @@ class CGRPORunner(OnPolicyRunner):
 
     def _learn_from_rollout(self, obs: TensorDict) -> dict[str, float]:
         """Update the policy unless the rollout holds NaN or Inf."""
-        culprit = self._culprit()
+        culprit = self._finite.joint_report()
         if culprit is None:
             with torch.inference_mode():
                 self.alg.compute_returns(obs)
@@ -220,41 +207,6 @@ class CGRPORunner(OnPolicyRunner):
         logger.warning("%s The policies do not learn from this rollout.", message)
         self.alg.skip_update()
         return {"skipped_updates": 1.0}
-
-    def _culprit(self) -> str | None:
-        """What was not finite in the rollout of any process; the same answer in all of them."""
-        found = [(i, report) for i, report in enumerate(distributed.gather(self._finite.report())) if report]
-        if not found:
-            return None
-        process, report = found[0]
-        return f"{report} in process {process}" if self.gpu_world_size > 1 else report
-
-    @contextlib.contextmanager
-    def _stop_on_interrupt(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end the run after the current iteration; a second Ctrl-C ends it at once."""
-
-        def stop(signum: int, frame: object) -> None:
-            self.interrupted = True
-            # Not the handler from before: a process started in the background ignores SIGINT.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-        previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    @contextlib.contextmanager
-    def _close_log(self) -> Iterator[None]:
-        """Close the writer of metrics, however the run ends."""
-        try:
-            yield
-        finally:
-            self.logger.stop_logging_writer()
-            # TensorBoard's writer, which rsl_rl leaves open, loses its latest events when the process ends.
-            if self.logger.writer is not None and not isinstance(self.logger.writer, LogWriter):
-                self.logger.writer.close()
 
     # -- Log and checkpoints -----------------------------------------------------------------------------------------
 
@@ -279,14 +231,7 @@ class CGRPORunner(OnPolicyRunner):
             "Perf/learning_time": learn_s,
         }
         self.last_metrics = {**metrics, "wall_time_s": self.wall_time}
-        iteration = self.current_learning_iteration
-        if self._writes:
-            for name, value in metrics.items():
-                self.logger.writer.add_scalar(name, value, iteration)
-            first = {"iteration": iteration, "env_steps": self.total_steps, "wall_time_s": round(self.wall_time, 3)}
-            self._table.add({**first, **{name: f"{value:.6g}" for name, value in metrics.items()}})
-        if distributed.is_main():
-            self.progress_line.show(iteration, total, self.last_metrics, eta, is_last)
+        self.run_log.add(self.current_learning_iteration, total, self.total_steps, self.last_metrics, eta, is_last)
 
     def _mean_std(self) -> float:
         """Mean standard deviation of the deployed policy's actions."""
@@ -304,7 +249,7 @@ class CGRPORunner(OnPolicyRunner):
             self.save(str(path))
         if is_best:
             self.save(str(self.log_dir / "model_best.pt"))
-        if self._writes:
+        if distributed.is_main():
             draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 import torch
 
+from cgrpo_lab import distributed
+
 NEVER = 2**31 - 1
 """Step of an entry that was always finite."""
+
+
+class NonFiniteError(RuntimeError):
+    """NaN or Inf in a rollout, with the culprit's name."""
 
 
 class FiniteCheck:
@@ -72,3 +78,12 @@ class FiniteCheck:
         terms = {"action": [str(i) for i in range(first.shape[1])], "observation": self.obs_names, "reward": [""]}
         culprit = f"{name} {terms[name][entry]}".strip()
         return f"{culprit} of env {env} ({affected} of {len(first)} envs are affected)"
+
+    def joint_report(self) -> str | None:
+        """Describe what was found by any process, or None; every process must call this and gets the same answer."""
+        reports = distributed.gather(self.report())
+        found = [(process, report) for process, report in enumerate(reports) if report is not None]
+        if not found:
+            return None
+        process, report = found[0]
+        return f"{report} in process {process}" if len(reports) > 1 else report

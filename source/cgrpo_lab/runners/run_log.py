@@ -3,14 +3,20 @@
 
 """What a run writes while it trains: TensorBoard events, ``progress.csv`` and one line on the console."""
 
+import contextlib
 import csv
 import io
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
+from rsl_rl.utils.log_writer import LogWriter
+from rsl_rl.utils.logger import Logger
+
+from cgrpo_lab import distributed
 from cgrpo_lab.whole_file import whole_file
 
 logger = logging.getLogger(__name__)
@@ -86,6 +92,55 @@ class ProgressLine:
             elif iteration % self.every == 0 or iteration == 1 or is_last:
                 self.stream.write(line + "\n")
         self.stream.flush()
+
+
+class RunLog:
+    """Metrics of a run in all three places; only the main process writes and speaks."""
+
+    def __init__(self, writer: Logger, folder: Path | None, verbose: bool) -> None:
+        """Make the log of a run.
+
+        Args:
+            writer: rsl_rl's logger, which knows TensorBoard and its kin.
+            folder: Folder of the run; None writes nothing.
+            verbose: Print every metric instead of one line.
+        """
+        self._logger, self._folder = writer, folder
+        self._line = ProgressLine(verbose)
+        self._table: ProgressTable | None = None
+
+    def start(self, iteration: int) -> None:
+        """Begin to write, or go on after ``iteration``."""
+        if self._folder is None or not distributed.is_main():
+            return
+        with contextlib.redirect_stdout(None):  # rsl_rl prints one line per git repository it looks for
+            self._logger.init_logging_writer()
+        self._table = ProgressTable(self._folder / "progress.csv", iteration)
+
+    def add(
+        self, iteration: int, total: int, env_steps: int, metrics: dict[str, float], eta: float, is_last: bool
+    ) -> None:
+        """Write the metrics of one of ``total`` iterations, ``wall_time_s`` [s] among them; ``eta`` is in [s]."""
+        if not distributed.is_main():
+            return
+        if self._table is not None:
+            cells = {name: value for name, value in metrics.items() if name != "wall_time_s"}
+            for name, value in cells.items():
+                self._logger.writer.add_scalar(name, value, iteration)
+            first = {"iteration": iteration, "env_steps": env_steps, "wall_time_s": round(metrics["wall_time_s"], 3)}
+            self._table.add({**first, **{name: f"{value:.6g}" for name, value in cells.items()}})
+        self._line.show(iteration, total, metrics, eta, is_last)
+
+    @contextlib.contextmanager
+    def close_at_end(self) -> Iterator[None]:
+        """Close the writer, however the block ends."""
+        try:
+            yield
+        finally:
+            self._logger.stop_logging_writer()
+            # TensorBoard's writer, which rsl_rl leaves open, loses its latest events when the process ends.
+            if self._logger.writer is not None and not isinstance(self._logger.writer, LogWriter):
+                self._logger.writer.close()
 
 
 def _clock(seconds: float) -> str:
