@@ -170,7 +170,10 @@ def test_the_table_has_the_columns_of_all_agents_and_the_agent_s_own(agent, tmp_
     make(agent, tmp_path).learn(5)
     with (tmp_path / "progress.csv").open(newline="") as file:
         row = list(csv.DictReader(file))[-1]
-    own = {"sac": ["Loss/critic", "Loss/policy", "Coefficient/entropy_coefficient"], "td3": ["Loss/critic"]}
+    own = {
+        "sac": ["Loss/critic", "Loss/policy", "Coefficient/entropy_coefficient", "Q-network/q1_max"],
+        "td3": ["Loss/critic", "Target/target_mean"],
+    }
     expected = [
         *("iteration", "env_steps", "wall_time_s", "Train/mean_reward", "Train/mean_episode_length", "Train/episodes"),
         *("Train/success", "Loss/learning_rate", "Policy/mean_std", "Perf/collection_time", "Perf/learning_time"),

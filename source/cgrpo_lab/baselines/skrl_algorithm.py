@@ -8,6 +8,7 @@ records, and one ``update``, the agent's ``post_interaction``. skrl's own traine
 """
 
 import copy
+import re
 from abc import ABC, abstractmethod
 from statistics import fmean
 from typing import Any, ClassVar
@@ -159,11 +160,12 @@ class SkrlAlgorithm(ABC):
         losses = {}
         self.metrics = {}
         for tag, values in self.agent.tracking_data.items():
-            group, name = tag.lower().replace(" / ", "/").replace(" ", "_").split("/", 1)
-            if group == "loss":
+            group, name = tag.split(" / ")
+            name = re.sub(r"[()]", "", name).lower().replace(" ", "_")
+            if group == "Loss":
                 losses[name.removesuffix("_loss")] = fmean(values)
-            elif group != "stats":
-                self.metrics[f"{group.capitalize()}/{name}"] = fmean(values)
+            elif group != "Stats":
+                self.metrics[f"{group}/{name}"] = fmean(values)
         return losses
 
     # -- What the runner asks for ------------------------------------------------------------------------------------
