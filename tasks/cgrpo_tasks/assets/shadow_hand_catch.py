@@ -40,6 +40,19 @@ _PLACES = {"right": ((0.0, -0.55, 0.5), 0.3925), "left": ((0.0, -1.15, 0.5), -0.
 _YAW = -1.57
 """Rotation [rad] about the vertical, by which the fingers point along -x."""
 
+_FORCE_LIMITS = {
+    "wrist": {"WRJ1": 4.785, "WRJ0": 2.175},
+    "fingers": {
+        "(FF|MF|RF)J[23]|LFJ[234]": 0.9,
+        "(FF|MF|RF|LF)J1": 0.7245,
+        "THJ4": 2.3722,
+        "THJ3": 1.45,
+        "THJ[12]": 0.99,
+        "THJ0": 0.81,
+    },
+}
+"""Limits of the actuators [N m], said again: of several hands, Newton 1.6 reads them from the first one's file only."""
+
 CATCH_VALUES = {
     "RightHand": HAND_VALUES,
     "LeftHand": HAND_VALUES,
@@ -68,6 +81,10 @@ def hand_cfg(side: str) -> ArticulationCfg:
             rigid_props=[MujocoRigidBodyCfg(gravcomp=1.0)],
         ),
         init_state=ArticulationCfg.InitialStateCfg(pos=position, rot=tuple(rotation.tolist()), joint_pos={".*": 0.0}),
+        actuators={
+            name: replace(actuator, joint_effort_limit=_FORCE_LIMITS[name])
+            for name, actuator in SHADOW_HAND_CFG.actuators.items()
+        },
     )
 
 
