@@ -15,6 +15,7 @@ from rsl_rl.runners import OnPolicyRunner
 
 from cgrpo_lab import distributed
 from cgrpo_lab.runners import CGRPORunner, NonFiniteError
+from cgrpo_lab.runners.episode_statistics import EpisodeStatistics
 
 FULL = {
     "num_policies": 2,
@@ -275,6 +276,32 @@ def use_parts():
     mean = distributed.joint_mean(value)
     mean.backward()
     return joint, ragged, distributed.own_part(torch.arange(6), dim=0), mean.item(), value.grad.item()
+
+
+def collect_statistics():
+    statistics = EpisodeStatistics(2, "cpu")
+    rank = distributed.rank()
+    dones = torch.tensor([True, rank == 1])
+    # One process has an outcome that the other never sees, and logs twice as often.
+    extras = {"outcome": {"success": torch.tensor([True, False])}} if rank == 0 else {}
+    for step in range(1 + rank):
+        finished = dones & (step == 0)
+        statistics.add_step(
+            torch.ones(2) * (1 + rank), finished, {**extras, "log": {"Episode/x": torch.tensor(3.0 * step)}}
+        )
+    return statistics.collect()
+
+
+def test_episodes_of_all_processes_count(tmp_path):
+    first, second = start(collect_statistics, tmp_path)
+    assert first == second
+    assert first == {
+        "episodes": 3.0,
+        "return": pytest.approx((1.0 + 2.0 + 2.0) / 3.0),
+        "length": 1.0,
+        "success": pytest.approx(1.0 / 3.0),
+        "Episode/x": 1.0,
+    }
 
 
 def test_joint_numbers_and_parts_of_three_processes(tmp_path):
