@@ -13,6 +13,7 @@ import logging
 from typing import ClassVar
 
 import warp as wp
+from mujoco_warp._src.types import DisableBit
 from newton import Model
 
 from isaaclab.physics import PhysicsManager
@@ -23,12 +24,13 @@ from .cpu_graph import CpuGraphCache
 from .hold_controls import HoldControlsMixin
 from .mjcf_values import MjcfValuesMixin
 from .mjdata_fields import MjDataFieldsMixin
+from .overflow import OverflowMixin
 from .plane_capsule import use_frames_of_mujoco
 
 logger = logging.getLogger(__name__)
 
 
-class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsMixin):
+class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsMixin, OverflowMixin):
     """MuJoCo Warp manager whose substeps are recorded once and replayed on the CPU; on CUDA Isaac Lab's own.
 
     Parameter changes (:meth:`SolverMuJoCo.notify_model_changed`) write into the arrays which the recording
@@ -52,6 +54,8 @@ class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsM
         # A recording refers to the arrays of the model it was made with.
         cls._graphs.clear()
         super()._build_solver(model, solver_cfg)
+        # Boxes then meet by MuJoCo's own algorithm; nothing else heeds this flag once the model is built.
+        cls._solver.mjw_model.opt.disableflags |= DisableBit.NATIVECCD
 
     @classmethod
     def _solver_specific_clear(cls) -> None:

@@ -198,9 +198,25 @@ class NativeMujocoSolver(SolverMuJoCo):
             initial_warmstart=self._warmstart,
             state=trajectory,
         )
+        self._check_memory(trajectory[:, -1], num_steps * dt)
         m = self.mj_model
         velocity = slice(1 + m.nq, 1 + m.nq + m.nv)
         before = trajectory[:, -2, velocity] if num_steps > 1 else self.qvel
         np.subtract(trajectory[:, -1, velocity], before, out=self._warmstart)
         self._warmstart /= dt
         self.state[:] = trajectory[:, -1]
+
+    def _check_memory(self, after: np.ndarray, duration: float) -> None:
+        """Raise where worlds, float64 ``[E, S]``, stopped before the end of a rollout of some length [s].
+
+        Raises:
+            PhysicsError: If a world has more contacts than its memory holds.
+        """
+        short = after[:, 0] - self.state[:, 0] < duration - 0.5 * self._timestep
+        # MuJoCo stops for states that are not finite, too; those are left for the user to see.
+        stopped = np.flatnonzero(short & np.isfinite(after).all(axis=1))
+        if len(stopped):
+            raise PhysicsError(
+                f"env {stopped[0]} and {len(stopped) - 1} others have more contacts than MuJoCo's memory of"
+                f" {self.mj_model.narena} bytes holds. Make fewer geoms collide, or use physics=newton_mjwarp."
+            )

@@ -14,6 +14,7 @@ from isaaclab.assets import Articulation, RigidObject
 from isaaclab.envs import DirectRLEnv
 from isaaclab.utils.math import quat_apply, quat_apply_inverse
 
+from cgrpo_lab.validation import ConfigError
 from cgrpo_tasks.assets.shadow_hand_mjcf import ACTUATED_JOINTS, JOINTS
 
 from . import goals, rewards
@@ -64,7 +65,7 @@ class ShadowHandBlockEnv(DirectRLEnv):
             **kwargs: Passed on to it.
 
         Raises:
-            ValueError: If a rule is unknown or two do not fit.
+            ConfigError: If a rule is unknown or two do not fit.
         """
         _check(cfg)
         super().__init__(cfg, render_mode, **kwargs)
@@ -232,7 +233,7 @@ def _check(cfg: BlockEnvCfg) -> None:
     """Check the rules.
 
     Raises:
-        ValueError: Naming the field, its value and the remedy.
+        ConfigError: Naming the field, its value and the remedy.
     """
     choices = {
         "target_position": goals.TARGET_POSITIONS,
@@ -241,6 +242,6 @@ def _check(cfg: BlockEnvCfg) -> None:
     }
     for name, allowed in choices.items():
         if vars(cfg)[name] not in allowed:
-            raise ValueError(f"env.{name}={vars(cfg)[name]!r}: there are {', '.join(allowed)}.")
+            raise ConfigError(f"env.{name}={vars(cfg)[name]!r}: there are {', '.join(allowed)}.")
     if cfg.goal_rotation_range is not None and cfg.target_rotation == "parallel":
-        raise ValueError("env.goal_rotation_range: goals with another face up are far away; use None, z or xyz.")
+        raise ConfigError("env.goal_rotation_range: goals with another face up are far away; use None, z or xyz.")
