@@ -41,7 +41,12 @@ ESTIMATORS = {
     "time_step": {"estimator": "time_step", "estimator_options": {"max_bins": 9}},
     "state_grid": {
         "estimator": "time_step",
-        "estimator_options": {"binning": "state_grid", "binning_options": {"cell_size": 0.5}, "min_others": 2},
+        "estimator_options": {
+            "binning": "state_grid",
+            "binning_options": {"cell_size": 0.5},
+            "min_others": 2,
+            "max_bins": 12,
+        },
     },
     "episode": {"estimator": "episode", "estimator_options": {"group_size": 4}},
     "dbscan": {"estimator": "state_cluster", "estimator_options": DBSCAN},
