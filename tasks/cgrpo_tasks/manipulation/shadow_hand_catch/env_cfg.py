@@ -64,7 +64,7 @@ def _simulation(mjcf_values: dict[str, MjcfValuesCfg]) -> SimulationCfg:
                 "iterations": 20,
                 "ls_iterations": 50,
                 "tolerance": 1.0e-8,
-                # Random hands had up to 16 contacts and 130 constraints; more than there is room for is an error.
+                # Random hands had up to 12 contacts and 122 constraints; more than there is room for is an error.
                 "nconmax": 64,
                 "njmax": 320,
                 "mjdata_fields": ("xpos", "subtree_com", "cfrc_ext"),
