@@ -93,5 +93,5 @@ def _match_group(cfg: dict[str, Any], checkpoint: Path) -> None:
     if content.get("algorithm") != "cgrpo":
         return
     cfg["algorithm"]["num_policies"] = content["scores"].shape[0]
-    stacked: torch.Tensor | None = content.get("reference_state_dict", {}).get("members.log_std_param")
+    stacked: torch.Tensor | None = content.get("reference_state_dict", {}).get("members.vectors")
     cfg["algorithm"]["reference_size"] = 0 if stacked is None else stacked.shape[0]

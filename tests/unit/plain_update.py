@@ -22,8 +22,9 @@ class PlainPolicy:
             for weight, bias in zip(policy.weights, policy.biases, strict=True)
         ]
         self.log_std = policy.log_std_param[n].detach().double().requires_grad_()
-        self.obs_mean = policy.obs_normalizer._mean.detach().double()
-        self.obs_std = policy.obs_normalizer._std.detach().double() + policy.obs_normalizer.eps
+        # The reference looks through the normaliser of the policies.
+        normalizer = alg.policy.obs_normalizer
+        self.obs_mean, self.obs_std = normalizer._mean.double(), normalizer._std.double() + normalizer.eps
         self.parameters = [tensor for layer in self.layers for tensor in layer] + [self.log_std]
         self.optimizer = torch.optim.Adam(self.parameters, lr=alg.cfg.learning_rate)
 
@@ -140,7 +141,7 @@ def plain_update(alg: CGRPO, raw_advantages: torch.Tensor, groups: list[int]) ->
 
     learning_rate = cfg.learning_rate
     if cfg.schedule == "linear":
-        learning_rate *= 1.0 - alg.iteration / alg.max_iterations
+        learning_rate *= 1.0 - alg.iteration / alg.rate.max_iterations
     generator = torch.Generator()
     generator.set_state(alg.generator.get_state())
     pool = count

@@ -13,6 +13,8 @@ from dummy_env import DummyEnv, runner_cfg
 from plain_update import PlainPolicy, own_samples, plain_features, plain_update
 
 from cgrpo_lab.algorithms import CGRPO, cgrpo
+from cgrpo_lab.algorithms.group_adam import GroupAdam
+from cgrpo_lab.algorithms.loss import Loss
 from cgrpo_lab.reference import MixtureReference
 
 FULL = {
@@ -65,11 +67,21 @@ def test_environment_e_acts_by_policy_e_div_m():
     actions = alg.act(obs)
     for e in range(12):
         expected = PlainPolicy(alg, e // 4).normal(obs["policy"][e])
-        sample = alg.rollout.samples[0, e]
         torch.testing.assert_close(alg.rollout.means[0, e].double(), expected.mean[0], rtol=1e-5, atol=1e-5)
-        torch.testing.assert_close(actions[e], torch.tanh(sample))
-        log_prob = expected.log_prob(sample.double()).sum()
-        assert alg.rollout.log_probs[0, e].item() == pytest.approx(log_prob.item(), rel=1e-5, abs=1e-5)
+        torch.testing.assert_close(actions[e], torch.tanh(alg.rollout.samples[0, e]))
+
+
+def test_densities_are_those_of_the_policy_that_acted():
+    alg, env = build(num_policies=3)
+    differentiate(alg)
+    policies = [PlainPolicy(alg, n) for n in range(3)]
+    collect(alg, env)
+    rollout = alg.rollout
+    for t in range(rollout.num_steps):
+        for e in range(12):
+            normal = policies[e // 4].normal(rollout.observations[t, e])
+            log_prob = normal.log_prob(rollout.samples[t, e].double()).sum()
+            assert rollout.log_probs[t, e].item() == pytest.approx(log_prob.item(), rel=1e-5, abs=1e-5)
 
 
 def test_time_outs_and_terminations_are_told_apart():
@@ -161,7 +173,7 @@ def test_updates_equal_the_second_implementation(algorithm):
     for _ in range(2):
         raw = collect(alg, env)
         # Adam starts anew in the second implementation, so it does here.
-        alg.optimizer = torch.optim.Adam(alg.policy.parameters(), lr=alg.cfg.learning_rate, fused=True)
+        alg.optimizer = GroupAdam(alg.policy.vectors, max_grad_norm=alg.cfg.max_grad_norm)
         before = [p.detach().clone() for p in alg.policy.parameters()]
         expected = plain_update(alg, raw, alg.groups.tolist())
         losses = alg.update()
@@ -176,6 +188,7 @@ def test_updates_equal_the_second_implementation(algorithm):
 
 
 def test_trajectory_features_and_groups_equal_plain_ones():
+    torch.manual_seed(0)
     alg, env = build(**{**FULL, "num_policies": 4})
     with torch.no_grad():
         # Two calm and two noisy policies: groups that any k-means finds.
@@ -191,7 +204,7 @@ def test_trajectory_features_and_groups_equal_plain_ones():
     ]
     rewards = [own_samples(alg, rollout.rewards, n).double().mean() for n in range(4)]
     features = plain_features(alg, policies, reference, pairs, rewards).detach()
-    torch.testing.assert_close(alg._features.double(), features, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(alg.comparison.features.double(), features, rtol=1e-4, atol=1e-4)
     points = (features - features.mean(0)) / features.std(0, unbiased=False)
     assert canonical(alg.groups.tolist()) == canonical(best_partition(points, 2)) == [0, 1, 0, 1]
 
@@ -226,9 +239,9 @@ def test_fewer_than_three_policies_are_one_group_unless_asked(monkeypatch):
         alg, env = build(num_policies=n)
         raw = collect(alg, env)
         assert alg.groups.tolist() == [0] * n
-        torch.testing.assert_close(alg._advantages.mean(), torch.tensor(0.0), rtol=0.0, atol=1e-5)
+        torch.testing.assert_close(alg.comparison.advantages.mean(), torch.tensor(0.0), rtol=0.0, atol=1e-5)
         rows = torch.stack([own_samples(alg, raw, i) for i in range(n)])
-        torch.testing.assert_close(alg._advantages, (rows - rows.mean()) / rows.std(), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(alg.comparison.advantages, (rows - rows.mean()) / rows.std(), rtol=1e-4, atol=1e-4)
 
 
 def test_singleton_groups_are_normalised_policy_by_policy():
@@ -236,8 +249,8 @@ def test_singleton_groups_are_normalised_policy_by_policy():
     differentiate(alg)
     collect(alg, env)
     assert sorted(alg.groups.tolist()) == [0, 1, 2]
-    torch.testing.assert_close(alg._advantages.std(dim=1), torch.ones(3), rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(alg._advantages.mean(dim=1), torch.zeros(3), rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(alg.comparison.advantages.std(dim=1), torch.ones(3), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(alg.comparison.advantages.mean(dim=1), torch.zeros(3), rtol=0.0, atol=1e-5)
 
 
 def test_identical_policies_can_be_grouped():
@@ -245,7 +258,7 @@ def test_identical_policies_can_be_grouped():
     alg, env = build(num_policies=4, num_groups=3)
     env.step = lambda actions: (env.get_observations(), torch.ones(12), torch.zeros(12, dtype=torch.long), {})
     collect(alg, env)
-    assert alg._advantages.isfinite().all()
+    assert alg.comparison.advantages.isfinite().all()
     assert all(math.isfinite(value) for value in alg.update().values())
 
 
@@ -285,15 +298,23 @@ def test_every_policys_reward_is_told_where_there_are_several():
     assert not any(name.startswith("Policy/reward") for name in alone.metrics)
 
 
+def record_rates(alg):
+    """Learning rate of every step that the optimiser takes from now on."""
+    used, step = [], alg.optimizer.step
+    alg.optimizer.step = lambda rate: used.append(rate) or step(rate)
+    return used
+
+
 @pytest.mark.parametrize("schedule", ["fixed", "linear"])
 def test_learning_rate_schedules(schedule):
-    alg, env = build(learning_rate=0.01, schedule=schedule, cfg=None)
-    alg.max_iterations = 4
-    seen = []
+    alg, env = build(cfg=runner_cfg(num_steps=6, max_iterations=4, learning_rate=0.01, schedule=schedule))
+    used, seen = record_rates(alg), []
     for _ in range(5):
         collect(alg, env)
         alg.update()
-        seen.append(alg.optimizer.param_groups[0]["lr"])
+        seen.append(alg.learning_rate)
+        assert set(used) == {alg.learning_rate}
+        used.clear()
     expected = {"fixed": [0.01] * 5, "linear": [0.01, 0.0075, 0.005, 0.0025, 0.0]}[schedule]
     assert seen == pytest.approx(expected)
 
@@ -302,12 +323,12 @@ def test_learning_rate_schedules(schedule):
 def test_adaptive_learning_rate(kl, rate):
     # Desired 0.01: above 0.02 the rate is divided by 1.5, below 0.005 multiplied by it.
     alg, env = build(learning_rate=0.01, schedule="adaptive")
-    alg._adapt_learning_rate(kl)
+    alg.rate.adapt(kl)
     assert alg.learning_rate == pytest.approx(rate, rel=1e-6) or kl == 0.001 and alg.learning_rate == 0.01
     collect(alg, env)
-    rate = alg.learning_rate
+    rate, used = alg.learning_rate, record_rates(alg)
     alg.update()
-    assert alg.optimizer.param_groups[0]["lr"] == rate
+    assert set(used) == {rate}
 
 
 # -- Parts that are not used cost nothing ------------------------------------------------------------------------------
@@ -323,7 +344,7 @@ def count_calls(monkeypatch, owner, name):
 def test_smoothness_alone_asks_for_a_second_forward_pass(monkeypatch, coef, passes):
     alg, env = build(num_learning_epochs=2, num_mini_batches=4, smoothness_coef=coef)
     collect(alg, env)
-    calls = count_calls(monkeypatch, alg.policy, "forward")
+    calls = count_calls(monkeypatch, alg.policy, "distribution")
     losses = alg.update()
     assert len(calls) == 8 * passes
     assert ("smoothness" in losses) == (coef > 0.0) and "diversity" not in losses
@@ -442,7 +463,7 @@ def test_loading_without_the_optimiser_keeps_the_fresh_one():
     other, _ = build(learning_rate=0.003)
     assert other.load(alg.save(), load_cfg={"optimizer": False})
     assert torch.equal(other.policy.weights[0], alg.policy.weights[0])
-    assert other.learning_rate == 0.003 and not other.optimizer.state_dict()["state"]
+    assert other.learning_rate == 0.003 and other.optimizer.steps == 0 and not other.optimizer.mean.any()
 
 
 # -- On a GPU ----------------------------------------------------------------------------------------------------------
@@ -451,7 +472,7 @@ def test_loading_without_the_optimiser_keeps_the_fresh_one():
 @pytest.mark.gpu
 def test_neither_rollout_nor_minibatches_wait_for_the_gpu():
     env = DummyEnv(64, device="cuda")
-    cfg = runner_cfg(num_steps=8, **{**FULL, "num_policies": 2})
+    cfg = runner_cfg(num_steps=8, **{**FULL, "num_policies": 2, "sharing": "leader"})
     alg = CGRPO.construct_algorithm(env.get_observations(), env, {**cfg, "multi_gpu": None}, "cuda")
     collect(alg, env)
     alg.update()  # what is made on first use is there now
@@ -463,11 +484,10 @@ def test_neither_rollout_nor_minibatches_wait_for_the_gpu():
             obs, rewards, dones, extras = env.step(alg.act(obs))
             alg.process_env_step(obs, rewards, dones, extras)
         alg.rollout.rewind()
+        loss = Loss(alg.cfg, alg.policy, alg.reference, alg.comparison)
         for batch in alg._mini_batches():
-            loss, _ = alg._loss(batch)
-            alg.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            alg._clip_gradients()
-            alg.optimizer.step()
+            loss(batch).backward()
+            alg.optimizer.step(1e-3)
+        loss.log.means(alg.comparison.clip)
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -11,7 +11,7 @@ from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 from torch import nn
 
-from cgrpo_lab.policies import DeployedPolicy, ExportedPolicy, GroupPolicy, SquashedGaussianDistribution, gaussian
+from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, SquashedGaussianDistribution, gaussian
 
 N, B, D, A = 3, 7, 5, 2
 
@@ -48,6 +48,7 @@ def test_stack_equals_separate_networks_in_values_and_gradients(name, activation
     policy = make(activation=name, obs_normalization=False)
     obs, weight = random(1, N, B, D), random(2, N, B, A)
     (policy(obs) * weight).sum().backward()
+    *gradients, _ = policy.split(policy.vectors.grad)
     for n in range(N):
         network = separate(policy, n, activation)
         output = network(obs[n])
@@ -55,8 +56,8 @@ def test_stack_equals_separate_networks_in_values_and_gradients(name, activation
         torch.testing.assert_close(policy(obs)[n], output, rtol=1e-5, atol=1e-5)
         linears = [layer for layer in network if isinstance(layer, nn.Linear)]
         for i, linear in enumerate(linears):
-            torch.testing.assert_close(policy.weights[i].grad[n].T, linear.weight.grad, rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(policy.biases[i].grad[n, 0], linear.bias.grad, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(gradients[2 * i][n].T, linear.weight.grad, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(gradients[2 * i + 1][n, 0], linear.bias.grad, rtol=1e-4, atol=1e-5)
 
 
 def test_policies_are_independent():
@@ -147,7 +148,7 @@ def test_deployed_and_exported_policy_equal_the_group(normalization, squash):
     obs = random(6, B, D)
     for n in range(N):
         action = policy.to_action(policy(obs.expand(N, B, D)))[n]
-        torch.testing.assert_close(ExportedPolicy(policy, n)(obs), action, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(DeployedPolicy(policy, n, ["policy"]).as_jit()(obs), action, rtol=1e-5, atol=1e-6)
         deployed = DeployedPolicy(policy, n, ["a", "b"])
         torch.testing.assert_close(deployed(TensorDict({"b": obs[:, 2:], "a": obs[:, :2]}, [B])), action)
         torch.testing.assert_close(deployed.output_std, policy.log_std[n].exp())
@@ -155,7 +156,7 @@ def test_deployed_and_exported_policy_equal_the_group(normalization, squash):
 
 def test_exported_policy_is_a_copy():
     policy = make()
-    exported = ExportedPolicy(policy, 0)
+    exported = DeployedPolicy(policy, 0, ["policy"]).as_jit()
     before = exported(torch.ones(1, D))
     with torch.no_grad():
         policy.weights[0].add_(1.0)

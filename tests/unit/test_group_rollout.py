@@ -32,7 +32,7 @@ def fill(rollout, terminated=(), time_outs=(), first=0):
             flags[name][t, e] = True
     for t in range(rollout.num_steps):
         value = (100 * (t + first) + envs).unsqueeze(1)
-        rollout.add_action(value, value.expand(-1, 2) + 0.5, value + 0.1, value + 0.2, value[:, 0] + 0.3)
+        rollout.add_action(value, value.expand(-1, 2) + 0.5, value + 0.1, value + 0.2)
         rollout.add_outcome(value[:, 0] + 0.4, flags["terminated"][t], flags["time_outs"][t])
     value = (100 * (rollout.num_steps + first) + envs).unsqueeze(1)
     rollout.finish(value, value.expand(-1, 2) + 0.5)
@@ -46,7 +46,6 @@ def test_every_value_is_kept_where_it_belongs():
     assert torch.equal(rollout.raw_states, (expected + 0.5).unsqueeze(-1).expand(-1, -1, 2))
     for name, offset in (("samples", 0.1), ("means", 0.2)):
         torch.testing.assert_close(getattr(rollout, name)[..., 0], expected[:3] + offset)
-    torch.testing.assert_close(rollout.log_probs, expected[:3] + 0.3)
     torch.testing.assert_close(rollout.rewards, expected[:3] + 0.4)
 
 

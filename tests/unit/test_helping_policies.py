@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cgrpo_lab.algorithms.group_adam import GroupAdam
 from cgrpo_lab.algorithms.replacement import replace_weakest
 from cgrpo_lab.algorithms.sharing import leader_mask, share
 from cgrpo_lab.policies import GroupPolicy
@@ -49,7 +50,7 @@ def rollout_of(policy, samples):
         device="cpu",
     )
     rollout.samples.copy_(torch.tensor(samples).view(1, -1, 1))
-    mean = policy(torch.zeros(policy.num_policies, len(samples[0]), 1))
+    mean = policy(rollout.observations[:-1].view(policy.num_policies, -1, 1))
     rollout.log_probs.copy_(policy.log_prob(torch.tensor(samples).unsqueeze(2), mean).view(1, -1))
     return rollout
 
@@ -97,24 +98,20 @@ def test_the_leader_has_the_highest_score():
 def trained(count=3):
     """Policies after an Adam step with gradients of their own."""
     policy = make_policies(count, obs_dim=4)
-    optimizer = torch.optim.Adam(policy.parameters(), lr=0.01, fused=True)
-    policy(torch.randn(count, 6, 4, generator=torch.Generator().manual_seed(1))).square().sum().backward()
-    policy.log_std_param.grad = torch.arange(float(count)).unsqueeze(1)
-    optimizer.step()
+    optimizer = GroupAdam(policy.vectors, max_grad_norm=1.0)
+    mean = policy(torch.randn(count, 6, 4, generator=torch.Generator().manual_seed(1)))
+    (mean.square().sum() + (policy.log_std * torch.arange(float(count)).unsqueeze(1)).sum()).backward()
+    optimizer.step(0.01)
     return policy, optimizer
 
 
 def test_without_noise_the_weakest_becomes_the_best():
     policy, optimizer = trained()
-    before = [p.detach().clone() for p in policy.parameters()]
+    before = policy.vectors.detach().clone()
     scores = replace_weakest(policy, optimizer, torch.tensor([2.0, -1.0, 5.0]), 0.0, torch.Generator())
-    for parameter, old in zip(policy.parameters(), before, strict=True):
-        assert torch.equal(parameter[1], old[2])
-        assert torch.equal(parameter[0], old[0]) and torch.equal(parameter[2], old[2])
-        for moment in ("exp_avg", "exp_avg_sq"):
-            values = optimizer.state[parameter][moment]
-            assert torch.equal(values[1], values[2])
-    assert not torch.equal(before[-1][1], before[-1][2])
+    assert torch.equal(policy.vectors, before[[0, 2, 2]]) and not torch.equal(before[1], before[2])
+    for moment in (optimizer.mean, optimizer.square):
+        assert torch.equal(moment[1], moment[2]) and not torch.equal(moment[0], moment[2])
     assert scores.tolist() == [2.0, 2.0, 5.0]  # the mean of 2, -1 and 5
 
 
@@ -122,10 +119,10 @@ def test_noise_is_relative_to_the_parameters_of_a_layer():
     policy, optimizer = trained()
     with torch.no_grad():
         policy.weights[0].mul_(100.0)
-    best = [p.detach()[2].clone() for p in policy.parameters()]
+    before = policy.vectors.detach().clone()
     replace_weakest(policy, optimizer, torch.tensor([2.0, -1.0, 5.0]), 0.2, torch.Generator().manual_seed(0))
-    for parameter, original in zip(policy.parameters(), best, strict=True):
-        change = (parameter.detach()[1] - original).square().mean().sqrt() / original.square().mean().sqrt()
-        if original.numel() >= 8:
+    assert torch.equal(policy.vectors[[0, 2]], before[[0, 2]])
+    for now, best in zip(policy.split(policy.vectors.detach()), policy.split(before), strict=True):
+        change = (now[1] - best[2]).square().mean().sqrt() / best[2].square().mean().sqrt()
+        if best[2].numel() >= 8:
             assert 0.08 < change < 0.4
-        assert torch.equal(parameter[2], original)

@@ -332,14 +332,14 @@ def test_a_bad_rollout_can_be_skipped(tmp_path, caplog, what):
     assert "env 3" in caplog.text and "iteration 2" in caplog.text
     assert all(torch.equal(tensor, before[name]) for name, tensor in runner.alg.policy.state_dict().items())
     runner.learn(2)
-    assert not torch.equal(runner.alg.policy.weights[0], before["weights.0"])
+    assert not torch.equal(runner.alg.policy.vectors, before["vectors"])
     rows = table(tmp_path)
     assert [row["Loss/skipped_updates"] for row in rows] == ["", "1", "", ""]
     assert all(math.isfinite(float(row["Train/mean_reward"])) for row in rows)
 
 
 @pytest.mark.parametrize(
-    ("name", "part"), [("cgrpo", "policy_state_dict.weights.0"), ("ppo", "actor_state_dict.mlp.0")]
+    ("name", "part"), [("cgrpo", "policy_state_dict.vectors"), ("ppo", "actor_state_dict.mlp.0")]
 )
 def test_bad_parameters_are_named_and_never_saved(tmp_path, name, part):
     runner = make({**CONFIGS[name](), "save_interval": 1}, tmp_path)

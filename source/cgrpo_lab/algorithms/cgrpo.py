@@ -3,7 +3,6 @@
 
 """Continuous Group Relative Policy Optimization (arXiv 2507.19555, Algorithm 1) behind rsl_rl's algorithm interface."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,19 +12,19 @@ from rsl_rl.modules import EmpiricalNormalization
 from tensordict import TensorDict
 
 from cgrpo_lab import distributed
-from cgrpo_lab.advantages import AdvantageEstimator, make_estimator
+from cgrpo_lab.advantages import GroupAdvantages
 from cgrpo_lab.algorithms import objective
-from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
+from cgrpo_lab.algorithms.construction import Parts, make_parts
+from cgrpo_lab.algorithms.group_adam import GroupAdam
+from cgrpo_lab.algorithms.learning_rate import LearningRate
+from cgrpo_lab.algorithms.loss import Comparison, Loss, LossLog
 from cgrpo_lab.algorithms.mini_batches import MiniBatch, mini_batches
-from cgrpo_lab.algorithms.observation_sets import resolve_obs_groups, select, width
+from cgrpo_lab.algorithms.observation_sets import select
 from cgrpo_lab.algorithms.replacement import replace_weakest
 from cgrpo_lab.algorithms.sharing import SharedExperience, leader_mask, share
 from cgrpo_lab.clustering import KMeans
-from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, HiddenLayers, gaussian
+from cgrpo_lab.policies import DeployedPolicy
 from cgrpo_lab.reference import MixtureReference
-from cgrpo_lab.rollouts import GroupRollout
-
-logger = logging.getLogger(__name__)
 
 SCORE_MEMORY = 0.9
 """A policy's score is a running mean of its reward per step; this much of it is kept each iteration."""
@@ -39,100 +38,27 @@ class CGRPO:
     normalises them within groups (23 to 26); :meth:`update` updates the policies (28 to 31) and the reference (33).
     """
 
-    def __init__(
-        self,
-        policy: GroupPolicy,
-        estimator: AdvantageEstimator,
-        rollout: GroupRollout,
-        cfg: CGRPOCfg,
-        *,
-        obs_groups: dict[str, list[str]],
-        max_iterations: int,
-        generator: torch.Generator,
-        device: torch.device | str,
-    ) -> None:
-        """Assemble the algorithm from its parts; :meth:`construct_algorithm` builds them from a runner's config.
-
-        Args:
-            policy: The group of policies.
-            estimator: Turns a rollout into advantages.
-            rollout: Buffers of one iteration.
-            cfg: Validated settings.
-            obs_groups: Observation groups seen by the policies (``actor``) and by the estimator (``state``).
-            max_iterations: Iterations of the whole run, for the linear schedule.
-            generator: The only source of randomness, on ``device``.
-            device: Device of everything.
-        """
-        self.device, self.cfg, self.obs_groups, self.generator = device, cfg, obs_groups, generator
-        self.policy = policy.to(device)
-        self.estimator = estimator.to(device)
-        self.state_normalizer = EmpiricalNormalization(rollout.states.shape[-1]).to(device)
-        self.reference = MixtureReference(self.policy, cfg.reference_size) if cfg.reference_size else None
-        self.rollout = rollout
-        self.max_iterations = max_iterations
-        self.optimizer = torch.optim.Adam(self.policy.parameters(), lr=cfg.learning_rate, fused=True)
-        self.learning_rate = cfg.learning_rate
+    def __init__(self, parts: Parts) -> None:
+        """Assemble the algorithm; :meth:`construct_algorithm` makes the parts from a runner's config."""
+        self.device, self.cfg = parts.device, parts.cfg
+        self.obs_groups, self.generator = parts.obs_groups, parts.generator
+        self.policy = parts.policy.to(self.device)
+        self.estimator = parts.estimator.to(self.device)
+        self.rollout = parts.rollout
+        self.state_normalizer = EmpiricalNormalization(self.rollout.states.shape[-1]).to(self.device)
+        size = self.cfg.reference_size
+        self.reference = MixtureReference(self.policy, size).to(self.device) if size else None
+        self.optimizer = GroupAdam(self.policy.vectors, max_grad_norm=self.cfg.max_grad_norm)
+        self.rate = LearningRate(self.cfg, parts.max_iterations)
         self.iteration = 0
-        self.scores = torch.zeros(cfg.num_policies, device=device)
-        self.groups = torch.zeros(cfg.num_policies, dtype=torch.long, device=device)
-        self.clip = torch.full((cfg.num_policies,), cfg.clip_param, device=device)
+        self.scores = torch.zeros(self.cfg.num_policies, device=self.device)
+        self.comparison: Comparison | None = None
         self.metrics: dict[str, torch.Tensor] = {}
-
-    # -- Construction ------------------------------------------------------------------------------------------------
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict[str, Any], device: str) -> "CGRPO":
-        """Build policies, estimator and buffers from a runner's config, as rsl_rl's runner asks.
-
-        Args:
-            obs: Observation groups of the environment, each [E, ...].
-            env: The environment.
-            cfg: The runner's config: ``algorithm``, ``group_policy``, ``obs_groups``, ``num_steps_per_env``,
-                ``max_iterations`` and ``seed``.
-            device: Device to learn on.
-
-        Raises:
-            ConfigError: If a setting cannot be used with this environment.
-        """
-        algorithm = CGRPOCfg.from_dict(cfg["algorithm"])
-        algorithm.check_sizes(env.num_envs, cfg["num_steps_per_env"])
-        obs_groups = resolve_obs_groups(obs, cfg["obs_groups"])
-        generator = torch.Generator(device).manual_seed(cfg["seed"])
-        policy = GroupPolicy(
-            num_policies=algorithm.num_policies,
-            obs_dim=width(obs, obs_groups["actor"]),
-            action_dim=env.num_actions,
-            generator=torch.Generator().manual_seed(cfg["seed"]),
-            **vars(GroupPolicyCfg.from_dict(cfg["group_policy"])),
-        )
-        rollout = GroupRollout(
-            num_steps=cfg["num_steps_per_env"],
-            num_policies=algorithm.num_policies,
-            envs_per_policy=env.num_envs // algorithm.num_policies,
-            obs_dim=policy.obs_dim,
-            state_dim=width(obs, obs_groups["state"]),
-            action_dim=env.num_actions,
-            device=device,
-        )
-        estimator = make_estimator(
-            algorithm.estimator,
-            num_states=rollout.states.shape[-1],
-            device=device,
-            generator=generator,
-            freeze_encoder=lambda: HiddenLayers(policy),
-            gamma=algorithm.gamma,
-            **algorithm.estimator_options,
-        )
-        return CGRPO(
-            policy,
-            estimator,
-            rollout,
-            algorithm,
-            obs_groups=obs_groups,
-            max_iterations=cfg["max_iterations"],
-            generator=generator,
-            device=device,
-        )
+        """Build the algorithm from a runner's config, as rsl_rl's runner asks; see :func:`make_parts`."""
+        return CGRPO(make_parts(obs, env, cfg, device))
 
     # -- Data collection (Algorithm 1, lines 3 to 8) -----------------------------------------------------------------
 
@@ -149,8 +75,7 @@ class CGRPO:
         seen, states = select(obs, self.obs_groups["actor"]), select(obs, self.obs_groups["state"])
         mean = self.policy(seen.view(self.cfg.num_policies, -1, seen.shape[-1]))
         samples = self.policy.sample(mean, self.generator)
-        log_probs = self.policy.log_prob(samples, mean)
-        self.rollout.add_action(seen, states, samples.flatten(0, 1), mean.flatten(0, 1), log_probs.flatten())
+        self.rollout.add_action(seen, states, samples.flatten(0, 1), mean.flatten(0, 1))
         return self.policy.to_action(samples).flatten(0, 1)
 
     @torch.no_grad()
@@ -170,39 +95,29 @@ class CGRPO:
         """Turn the finished rollout into group-normalised advantages; ``obs`` follows its last step."""
         # rsl_rl calls this in inference mode, whose tensors could neither be trained on nor restored later.
         with torch.inference_mode(False), torch.no_grad():
-            rollout = self.rollout
-            rollout.finish(select(obs, self.obs_groups["actor"]), select(obs, self.obs_groups["state"]))
-            torch.sub(rollout.raw_states, self.state_normalizer._mean, out=rollout.states)
-            rollout.states.div_(self.state_normalizer._std + self.state_normalizer.eps)
-
-            mean_reward = distributed.all_mean(rollout.per_policy(rollout.rewards).mean(dim=1))
+            self._finish_rollout(obs)
+            mean_reward = distributed.all_mean(self.rollout.per_policy(self.rollout.rewards).mean(dim=1))
             self.scores = mean_reward if self.iteration == 0 else self.scores.lerp(mean_reward, 1.0 - SCORE_MEMORY)
-            if self.cfg.num_groups > 1:
-                self._features = self._trajectory_features(mean_reward)
-                self.groups = self._cluster_policies(self._features)
-
-            estimate = self.estimator(rollout)
-            advantages = rollout.per_policy(estimate.advantages)
-            judged = None if estimate.judged is None else rollout.per_policy(estimate.judged)
-            normalized, group_std, degenerate = objective.normalize_by_group(
-                advantages, self.groups, self.cfg.num_groups, judged
-            )
-            self._advantages = normalized
-            if self.cfg.adaptive_clip:
-                _, overall_std, _ = objective.group_statistics(advantages, torch.zeros_like(self.groups), 1)
-                by_group = objective.adaptive_clip(
-                    self.cfg.clip_param, group_std, overall_std, self.cfg.max_clip_factor
-                )
-                self.clip = by_group[self.groups]
+            features = self._trajectory_features(mean_reward) if self.cfg.num_groups > 1 else None
+            groups = self._cluster_policies(features)
+            estimate = self.estimator(self.rollout)
+            self.comparison, degenerate = self._compare(estimate, groups, features)
             self.metrics = {
                 **{f"Advantage/{name}": value for name, value in estimate.diagnostics.items()},
                 "Group/zero_variance": degenerate,
                 **self._policy_rewards(mean_reward),
             }
 
-    def _policy_rewards(self, mean_reward: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The mean reward per step of each policy in this iteration, [N]; a single one's is among the run's own."""
-        return {f"Policy/reward_{i}": reward for i, reward in enumerate(mean_reward)} if len(mean_reward) > 1 else {}
+    def _finish_rollout(self, obs: TensorDict) -> None:
+        """Complete the rollout by what is cheaper for all steps at once: densities, normalised states."""
+        rollout, policy = self.rollout, self.policy
+        rollout.finish(select(obs, self.obs_groups["actor"]), select(obs, self.obs_groups["state"]))
+        by_policy = (rollout.num_steps, self.cfg.num_policies, -1, policy.action_dim)
+        log_probs = policy.log_prob(rollout.samples.view(by_policy), rollout.means.view(by_policy))
+        rollout.log_probs.copy_(log_probs.flatten(1))
+        torch.sub(rollout.raw_states, self.state_normalizer._mean, out=rollout.states)
+        rollout.states.div_(self.state_normalizer._std + self.state_normalizer.eps)
+        rollout.inputs.copy_(policy.obs_normalizer(rollout.observations))
 
     def _trajectory_features(self, mean_reward: torch.Tensor) -> torch.Tensor:
         """Eq 4 for the policies that collected the rollout, [N] -> [N, 4]."""
@@ -210,17 +125,39 @@ class CGRPO:
         kl = torch.zeros_like(mean_reward)
         if self.reference is not None:
             samples = rollout.per_policy(rollout.samples)
-            reference = self.reference.log_prob(rollout.per_policy(rollout.observations[:-1]), samples)
+            reference = self.reference.log_prob(rollout.per_policy(rollout.inputs[:-1]), samples)
             kl = distributed.all_mean((rollout.per_policy(rollout.log_probs) - reference).mean(dim=1))
         variance = self.policy.log_std.mul(2.0).exp().mean(dim=1)
         return objective.trajectory_features(mean_reward, self.policy.entropy(), variance, kl)
 
-    def _cluster_policies(self, features: torch.Tensor) -> torch.Tensor:
-        """Eq 5: k-means on the standardised features, [N, 4] -> group of each policy [N]."""
+    def _cluster_policies(self, features: torch.Tensor | None) -> torch.Tensor:
+        """Eq 5: k-means on the standardised features, [N, 4] -> group of each policy [N]; all in one without any."""
+        if features is None:
+            return torch.zeros(self.cfg.num_policies, dtype=torch.long, device=self.device)
         points = objective.standardize_features(features)
         groups = KMeans(self.cfg.num_groups, seed=0).fit(points).predict(points)
         distributed.broadcast([groups])
         return groups
+
+    def _compare(
+        self, estimate: GroupAdvantages, groups: torch.Tensor, features: torch.Tensor | None
+    ) -> tuple[Comparison, torch.Tensor]:
+        """Eqs 8 and 9: what the update goes by, and the number of groups without variance."""
+        advantages = self.rollout.per_policy(estimate.advantages)
+        judged = None if estimate.judged is None else self.rollout.per_policy(estimate.judged)
+        normalized, group_std, degenerate = objective.normalize_by_group(
+            advantages, groups, self.cfg.num_groups, judged
+        )
+        clip = torch.full_like(self.scores, self.cfg.clip_param)
+        if self.cfg.adaptive_clip:
+            _, overall_std, _ = objective.group_statistics(advantages, torch.zeros_like(groups), 1)
+            clip = objective.adaptive_clip(self.cfg.clip_param, group_std, overall_std, self.cfg.max_clip_factor)
+            clip = clip[groups]
+        return Comparison(normalized, clip, groups, features, self.scores), degenerate
+
+    def _policy_rewards(self, mean_reward: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The mean reward per step of each policy in this iteration, [N]; a single one's is among the run's own."""
+        return {f"Policy/reward_{i}": reward for i, reward in enumerate(mean_reward)} if len(mean_reward) > 1 else {}
 
     # -- Policy updates (lines 27 to 33) -----------------------------------------------------------------------------
 
@@ -230,19 +167,13 @@ class CGRPO:
         Returns:
             Means over the minibatches by name; rsl_rl logs them as ``Loss/<name>``.
         """
-        self._set_learning_rate()
-        totals: dict[str, torch.Tensor] = {}
-        batches = 0
+        rate = self.rate.start(self.iteration)
+        loss = Loss(self.cfg, self.policy, self.reference, self.comparison)
+        norms = []
         for batch in self._mini_batches():
-            loss, terms = self._loss(batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss(batch).backward()
             distributed.average_gradients(self.policy.parameters())
-            terms["nonfinite_gradients"] = self._clip_gradients()
-            self.optimizer.step()
-            batches += 1
-            for name, value in terms.items():
-                totals[name] = totals[name] + value if name in totals else value
+            norms.append(self.optimizer.step(rate))
         if self.reference is not None:
             self.reference.update(self.policy, self.scores)
         self._update_normalization()
@@ -251,63 +182,25 @@ class CGRPO:
             self.scores = replace_weakest(
                 self.policy, self.optimizer, self.scores, self.cfg.replace_noise, self.generator
             )
-        # The only place where the update waits for the device.
-        names = list(totals)
-        means = distributed.all_mean(torch.stack([totals[name].float() for name in names]) / batches)
-        losses = dict(zip(names, means.tolist(), strict=True))
-        self._adapt_learning_rate(losses["kl"])
+        losses = self._read(loss.log, torch.cat(norms, dim=1))
+        self.rate.adapt(losses["kl"])
         return losses
 
-    def _loss(self, batch: MiniBatch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """Eq 12, to be minimised, summed over policies; and its terms, detached, for the log."""
-        cfg, policy = self.cfg, self.policy
-        mean = policy(batch.observations)
-        log_probs = policy.log_prob(batch.samples, mean)
-        surrogate, clip_fraction = objective.clipped_surrogate(
-            log_probs, batch.log_probs, batch.advantages, self.clip, batch.weights
-        )
-        loss = -surrogate.sum()
-        with torch.no_grad():
-            log_ratio = log_probs - batch.log_probs
-            # Schulman's low-variance, non-negative estimate of KL(old || new) from samples of the old policy.
-            kl = objective.batch_mean(log_ratio.exp() - 1.0 - log_ratio, batch.weights).mean()
-        terms = {"surrogate": -surrogate.detach().mean(), "clip_fraction": clip_fraction.mean(), "kl": kl}
-        if cfg.entropy_coef > 0.0 or cfg.follower_entropy_coef > 0.0:
-            loss = loss - (self._entropy_coef() * policy.entropy()).sum()
-        if batch.next_observations is not None:
-            smooth = objective.smoothness(mean, policy(batch.next_observations), batch.same_episode)
-            loss = loss + cfg.smoothness_coef * smooth.sum()
-            terms["smoothness"] = smooth.detach().mean()
-        if cfg.diversity_coef > 0.0:
-            diverse = self._diversity(batch, mean)
-            loss = loss + cfg.diversity_coef * diverse
-            terms["diversity"] = diverse.detach()
-        return loss, terms
+    def _read(self, log: LossLog, norms: torch.Tensor) -> dict[str, float]:
+        """Means over the minibatches, the gradient norms [N, minibatches] among them.
 
-    def _entropy_coef(self) -> torch.Tensor:
-        """Weight of each policy's entropy bonus, [N]: followers of a leader may explore more."""
-        return self.cfg.entropy_coef + self.cfg.follower_entropy_coef * ~leader_mask(self.scores)
-
-    def _diversity(self, batch: MiniBatch, mean: torch.Tensor) -> torch.Tensor:
-        """Eq 11 on features that depend on the parameters: the reward is a constant, the rest is recomputed."""
-        policy = self.policy
-        kl = torch.zeros_like(self.scores)
-        if self.reference is not None:
-            # A reparameterised sample gives the KL divergence a gradient of low variance.
-            samples = mean + policy.log_std.exp().unsqueeze(1) * batch.noise
-            reference = self.reference.log_prob(batch.observations, samples)
-            log_ratio = gaussian.log_prob(samples, mean, policy.log_std.unsqueeze(1)) - reference
-            kl = distributed.joint_mean(objective.batch_mean(log_ratio, batch.weights))
-        variance = policy.log_std.mul(2.0).exp().mean(dim=1)
-        features = objective.trajectory_features(self._features[:, 0], policy.entropy(), variance, kl)
-        points = objective.standardize_features(features, self._features)
-        return objective.diversity(points, self.groups, self.cfg.num_groups, self.cfg.diversity_threshold)
+        This is the only place where the update waits for the device.
+        """
+        means = log.means(self.comparison.clip)
+        means["nonfinite_gradients"] = (~norms.isfinite()).sum(dim=0).float().mean()
+        values = distributed.all_mean(torch.stack(list(means.values())))
+        return dict(zip(means, values.tolist(), strict=True))
 
     def _mini_batches(self) -> Iterator[MiniBatch]:
         """Minibatches of this iteration."""
         return mini_batches(
             self.rollout,
-            self._advantages,
+            self.comparison.advantages,
             self.policy.log_std.detach(),
             num_epochs=self.cfg.num_learning_epochs,
             num_mini_batches=self.cfg.num_mini_batches,
@@ -320,50 +213,18 @@ class CGRPO:
         """Weights of everybody's samples, where policies learn from one another."""
         if self.cfg.sharing == "own":
             return None
-        learns = torch.ones_like(self.groups, dtype=torch.bool)
+        learns = torch.ones_like(self.scores, dtype=torch.bool)
         if self.cfg.sharing == "leader":
             learns = leader_mask(self.scores)
         shared = share(self.policy, self.rollout, learns)
         self.metrics["Group/foreign_share"] = shared.foreign_share
         return shared
 
-    def _clip_gradients(self) -> torch.Tensor:
-        """Clip each policy's gradient norm; a gradient that is not finite becomes zero, which leaves Adam its momentum.
-
-        Returns:
-            Number of policies whose gradient was not finite, 0-dim.
-        """
-        gradients = [p.grad for p in self.policy.parameters()]
-        norm = torch.stack([g.flatten(1).square().sum(dim=1) for g in gradients]).sum(dim=0).sqrt()
-        finite = torch.isfinite(norm)
-        scale = (self.cfg.max_grad_norm / (norm + objective.EPSILON)).clamp(max=1.0)
-        for g in gradients:
-            shape = (-1, *[1] * (g.dim() - 1))
-            # where, not a product: zero times NaN would be NaN.
-            g.copy_(torch.where(finite.view(shape), g * scale.view(shape), torch.zeros_like(g)))
-        return (~finite).sum()
-
     @torch.no_grad()
     def _update_normalization(self) -> None:
         """Let the normalisers see the rollout, after the update: ratios compare the same inputs during it."""
         self.policy.update_normalization(self.rollout.observations[:-1].flatten(0, 1))
         self.state_normalizer.update(self.rollout.raw_states[:-1].flatten(0, 1))
-
-    def _set_learning_rate(self) -> None:
-        """Apply the schedule to the optimiser."""
-        if self.cfg.schedule == "linear":
-            remaining = 1.0 - self.iteration / max(self.max_iterations, 1)
-            self.learning_rate = self.cfg.learning_rate * max(remaining, 0.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
-
-    def _adapt_learning_rate(self, kl: float) -> None:
-        """rsl_rl's rule of a factor 1.5 around the desired KL divergence, once per iteration."""
-        if self.cfg.schedule == "adaptive":
-            if kl > 2.0 * self.cfg.desired_kl:
-                self.learning_rate = max(1.0e-5, self.learning_rate / 1.5)
-            elif kl < 0.5 * self.cfg.desired_kl:
-                self.learning_rate = min(1.0e-2, self.learning_rate * 1.5)
 
     # -- What the runner asks for ------------------------------------------------------------------------------------
 
@@ -382,6 +243,16 @@ class CGRPO:
         """Let an iteration pass without learning from its rollout."""
         self.rollout.rewind()
         self.iteration += 1
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the latest iteration, or of the next where it is adaptive."""
+        return self.rate.value
+
+    @property
+    def groups(self) -> torch.Tensor:
+        """Group of each policy in the latest iteration, [N]."""
+        return self.comparison.groups
 
     @property
     def best_policy(self) -> int:
@@ -425,7 +296,7 @@ class CGRPO:
             "optimizer_state_dict": self.optimizer.state_dict(),
             "generator_state": self.generator.get_state(),
             "scores": self.scores.clone(),
-            "learning_rate": self.learning_rate,
+            "learning_rate": self.rate.value,
             "algorithm_iteration": self.iteration,
         }
 
@@ -450,7 +321,7 @@ class CGRPO:
             module.load_state_dict(loaded_dict[f"{name}_state_dict"], strict=strict)
         if load_cfg is None or load_cfg.get("optimizer", True):
             self.optimizer.load_state_dict(loaded_dict["optimizer_state_dict"])
-            self.learning_rate = loaded_dict["learning_rate"]
+            self.rate.value = loaded_dict["learning_rate"]
         self.scores = loaded_dict["scores"].to(self.device)
         goes_on = load_cfg is None or load_cfg.get("iteration", True)
         if goes_on:

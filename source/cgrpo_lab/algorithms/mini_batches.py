@@ -18,7 +18,7 @@ class MiniBatch:
     """B samples for every policy; see :class:`GroupRollout` for the fields."""
 
     observations: torch.Tensor
-    """[N, B, D]."""
+    """Normalised, [N, B, D]."""
     samples: torch.Tensor
     """[N, B, A]."""
     noise: torch.Tensor
@@ -94,7 +94,7 @@ def _table(
     rollout: GroupRollout, advantages: torch.Tensor, log_std: torch.Tensor, with_next: bool
 ) -> tuple[torch.Tensor, list[int]]:
     """All samples, one a row, so that a minibatch is one look-up: [N * T * M, columns] and the fields' widths."""
-    observations = rollout.per_policy(rollout.observations)
+    observations = rollout.per_policy(rollout.inputs)
     samples, means = rollout.per_policy(rollout.samples), rollout.per_policy(rollout.means)
     noise = (samples - means) / log_std.exp().unsqueeze(1)
     log_probs = rollout.per_policy(rollout.log_probs)

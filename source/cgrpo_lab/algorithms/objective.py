@@ -109,29 +109,22 @@ def batch_mean(values: torch.Tensor, weights: torch.Tensor | None) -> torch.Tens
 
 
 def clipped_surrogate(
-    log_probs: torch.Tensor,
-    old_log_probs: torch.Tensor,
-    advantages: torch.Tensor,
-    clip: torch.Tensor,
-    weights: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+    log_ratio: torch.Tensor, advantages: torch.Tensor, clip: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """PPO's clipped objective with a clip range per policy, eq 8.
 
     Args:
-        log_probs: Log-probabilities under the current policies, shape [N, B].
-        old_log_probs: Log-probabilities when the actions were drawn, shape [N, B].
+        log_ratio: Log-probabilities under the current policies less those when the actions were drawn, shape [N, B].
         advantages: Normalised advantages, shape [N, B].
         clip: Clip range of each policy, shape [N].
         weights: Those of :class:`MiniBatch`, shape [N, B]; None for equal ones.
 
     Returns:
-        Objective of each policy, to be maximised [N], and the share of samples outside the clip range [N].
+        Objective of each policy, to be maximised, shape [N].
     """
-    ratio = torch.exp(log_probs - old_log_probs)
-    clip = clip.unsqueeze(1)
-    clipped = torch.minimum(torch.maximum(ratio, 1.0 - clip), 1.0 + clip)
-    objective = torch.minimum(ratio * advantages, clipped * advantages)
-    return batch_mean(objective, weights), batch_mean((ratio.detach() != clipped.detach()).float(), weights)
+    ratio, clip = torch.exp(log_ratio), clip.unsqueeze(1)
+    clipped = torch.clamp(ratio, 1.0 - clip, 1.0 + clip)
+    return batch_mean(torch.minimum(ratio * advantages, clipped * advantages), weights)
 
 
 def smoothness(mean: torch.Tensor, next_mean: torch.Tensor, same_episode: torch.Tensor) -> torch.Tensor:

@@ -5,13 +5,14 @@
 
 import torch
 
+from cgrpo_lab.algorithms.group_adam import GroupAdam
 from cgrpo_lab.policies import GroupPolicy
 
 
 @torch.no_grad()
 def replace_weakest(
     policy: GroupPolicy,
-    optimizer: torch.optim.Optimizer,
+    optimizer: GroupAdam,
     scores: torch.Tensor,
     noise: float,
     generator: torch.Generator,
@@ -23,7 +24,7 @@ def replace_weakest(
 
     Args:
         policy: The policies.
-        optimizer: Their Adam optimiser.
+        optimizer: Their optimiser.
         scores: Score of each policy, shape [N].
         noise: Standard deviation of the noise, relative to the parameters.
         generator: Source of the noise, on the device of the policies.
@@ -32,11 +33,11 @@ def replace_weakest(
         The new scores, shape [N].
     """
     best, weakest = scores.argmax().unsqueeze(0), scores.argmin().unsqueeze(0)
-    for parameter in policy.parameters():
-        copy = parameter.index_select(0, best)
-        draw = torch.randn(copy.shape, device=copy.device, generator=generator)
-        parameter.index_copy_(0, weakest, copy + noise * copy.square().mean().sqrt() * draw)
-        for moment in ("exp_avg", "exp_avg_sq"):
-            values = optimizer.state[parameter][moment]
-            values.index_copy_(0, weakest, values.index_select(0, best))
+    copies = []
+    for part in policy.split(policy.vectors.index_select(0, best)):
+        draw = torch.randn(part.shape, device=part.device, generator=generator)
+        copies.append((part + noise * part.square().mean().sqrt() * draw).flatten(1))
+    policy.vectors.index_copy_(0, weakest, torch.cat(copies, dim=1))
+    for moment in (optimizer.mean, optimizer.square):
+        moment.index_copy_(0, weakest, moment.index_select(0, best))
     return scores.index_copy(0, weakest, scores.mean().unsqueeze(0))

@@ -50,14 +50,14 @@ def share(policy: GroupPolicy, rollout: GroupRollout, learns: torch.Tensor) -> S
         rollout: Finished rollout.
         learns: Policies that learn from others' samples, too, [N] bool.
     """
-    observations = rollout.per_policy(rollout.observations[:-1])
+    inputs = rollout.per_policy(rollout.inputs[:-1])
     samples = rollout.per_policy(rollout.samples)
     count, size = policy.num_policies, samples.shape[1]
     # One collector after the other: all at once would hold N times the activations.
     log_probs = torch.cat(
         [
-            policy.log_prob(drawn.expand(count, -1, -1), policy(seen.expand(count, -1, -1)))
-            for seen, drawn in zip(observations, samples, strict=True)
+            policy.log_prob(drawn.expand(count, -1, -1), policy.distribution(seen.expand(count, -1, -1))[0])
+            for seen, drawn in zip(inputs, samples, strict=True)
         ],
         dim=1,
     )

@@ -21,13 +21,14 @@ def log_prob(samples: torch.Tensor, mean: torch.Tensor, log_std: torch.Tensor) -
     Args:
         samples: Pre-squash samples u, shape [..., A].
         mean: Mean of the distribution, shape [..., A].
-        log_std: Logarithm of the standard deviation, broadcastable to [..., A].
+        log_std: Logarithm of the standard deviation, broadcastable to [..., A]
+            except that its last dimension is A.
 
     Returns:
         Log-densities, shape [...].
     """
     z = (samples - mean) * torch.exp(-log_std)
-    return (-0.5 * z * z - log_std - HALF_LOG_2PI).sum(dim=-1)
+    return -0.5 * (z * z).sum(dim=-1) - (log_std + HALF_LOG_2PI).sum(dim=-1)
 
 
 def entropy(log_std: torch.Tensor) -> torch.Tensor:

@@ -16,13 +16,14 @@ from cgrpo_lab.policies import gaussian
 
 
 class GroupPolicy(nn.Module):
-    """N tanh-squashable Gaussian MLP policies with stacked weights.
+    """N tanh-squashable Gaussian MLP policies, each a row of one matrix of parameters.
 
-    Policy n maps observations to the mean of a diagonal Gaussian with a state-independent standard deviation. The
-    weights of one layer of all policies are one tensor ``[N, in, out]``. Observations are normalised by one running
-    normaliser shared by the group, so that log-probabilities of different policies can be compared.
+    Policy n maps observations to the mean of a diagonal Gaussian with a state-independent standard deviation. All its
+    parameters are row n of :attr:`vectors`, so that a layer of all policies is one batched product and an optimiser
+    step, or the replacement of a policy, one operation. Observations are normalised by one running normaliser shared by
+    the group, so that log-probabilities of different policies can be compared.
 
-    Shapes: N policies, B samples per policy, D observation entries, A actions.
+    Shapes: N policies, B samples per policy, D observation entries, A actions, P parameters per policy.
     """
 
     def __init__(
@@ -60,14 +61,40 @@ class GroupPolicy(nn.Module):
         self.obs_normalizer = EmpiricalNormalization(obs_dim) if obs_normalization else nn.Identity()
         self.obs_normalization = obs_normalization
         self.activation = resolve_nn_activation(activation)
-        sizes = [obs_dim, *hidden_dims, action_dim]
+        widths = [obs_dim, *hidden_dims, action_dim]
         # Small last-layer weights start every policy near the middle of its action range.
-        gains = [math.sqrt(2.0)] * (len(sizes) - 2) + [0.01]
-        self.weights = nn.ParameterList(
-            _orthogonal(num_policies, i, o, g, generator) for i, o, g in zip(sizes[:-1], sizes[1:], gains, strict=True)
-        )
-        self.biases = nn.ParameterList(torch.zeros(num_policies, 1, size) for size in sizes[1:])
-        self.log_std_param = nn.Parameter(torch.full((num_policies, action_dim), float(init_log_std)))
+        gains = [math.sqrt(2.0)] * (len(widths) - 2) + [0.01]
+        parts, shapes = [], []
+        for rows, columns, gain in zip(widths[:-1], widths[1:], gains, strict=True):
+            parts += [_orthogonal(num_policies, rows, columns, gain, generator), torch.zeros(num_policies, 1, columns)]
+            shapes += [(rows, columns), (1, columns)]
+        parts.append(torch.full((num_policies, action_dim), float(init_log_std)))
+        self._shapes = [*shapes, (action_dim,)]
+        self._sizes = [math.prod(shape) for shape in self._shapes]
+        self.vectors = nn.Parameter(torch.cat([part.flatten(1) for part in parts], dim=1))
+        """All parameters, a policy a row, [N, P]."""
+
+    def split(self, vectors: torch.Tensor) -> list[torch.Tensor]:
+        """Cut parameter vectors [n, P] into weight [n, in, out] and bias [n, 1, out] of every layer and, last, the log
+        standard deviation [n, A], all of them views.
+        """
+        parts = vectors.split(self._sizes, dim=1)
+        return [part.view(-1, *shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """Weight of every layer, [N, in, out] each, as views of the parameters."""
+        return self.split(self.vectors)[:-1:2]
+
+    @property
+    def biases(self) -> list[torch.Tensor]:
+        """Bias of every layer, [N, 1, out] each, as views of the parameters."""
+        return self.split(self.vectors)[1:-1:2]
+
+    @property
+    def log_std_param(self) -> torch.Tensor:
+        """Log standard deviation before it is limited, [N, A], as a view of the parameters."""
+        return self.vectors[:, -self.action_dim :]
 
     @property
     def log_std(self) -> torch.Tensor:
@@ -76,10 +103,21 @@ class GroupPolicy(nn.Module):
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Mean of the pre-squash action, [N, B, D] -> [N, B, A]."""
-        x = self.obs_normalizer(obs)
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = self.activation(torch.baddbmm(bias, x, weight))
-        return torch.baddbmm(self.biases[-1], x, self.weights[-1])
+        return self.distribution(self.obs_normalizer(obs))[0]
+
+    def distribution(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gaussian of the pre-squash action for normalised observations.
+
+        Args:
+            inputs: What :attr:`obs_normalizer` makes of the observations, shape [N, B, D].
+
+        Returns:
+            Mean [N, B, A] and log standard deviation [N, A].
+        """
+        *layers, weight, bias, log_std = self.split(self.vectors)
+        for w, b in zip(layers[::2], layers[1::2], strict=True):
+            inputs = self.activation(torch.baddbmm(b, inputs, w))
+        return torch.baddbmm(bias, inputs, weight), log_std.clamp(*self.log_std_range)
 
     def sample(self, mean: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Draw pre-squash actions u ~ N(mean, std), [N, B, A] -> [N, B, A]; processes share one noise for all."""
@@ -105,9 +143,9 @@ class GroupPolicy(nn.Module):
             self.obs_normalizer.update(obs)
 
 
-def _orthogonal(count: int, rows: int, columns: int, gain: float, generator: torch.Generator | None) -> nn.Parameter:
+def _orthogonal(count: int, rows: int, columns: int, gain: float, generator: torch.Generator | None) -> torch.Tensor:
     """Stack of ``count`` independent orthogonal matrices, shape [count, rows, columns]."""
     weight = torch.empty(count, rows, columns)
     for matrix in weight:
         nn.init.orthogonal_(matrix, gain, generator=generator)
-    return nn.Parameter(weight)
+    return weight

@@ -35,23 +35,25 @@ class MixtureReference(nn.Module):
         self.size = size
         self.members = copy.deepcopy(policy)
         self.members.num_policies = size
-        for module in (self.members.weights, self.members.biases):
-            for i, stacked in enumerate(module):
-                module[i] = nn.Parameter(stacked.detach()[:size].clone(), requires_grad=False)
-        self.members.log_std_param = nn.Parameter(policy.log_std_param.detach()[:size].clone(), requires_grad=False)
+        # It looks at normalised observations only.
+        self.members.obs_normalizer = nn.Identity()
+        self.members.vectors = nn.Parameter(policy.vectors.detach()[:size].clone(), requires_grad=False)
 
     @torch.no_grad()
     def update(self, policy: GroupPolicy, scores: torch.Tensor) -> None:
         """Copy the ``size`` policies with the highest ``scores`` [N]."""
-        best = scores.topk(self.size).indices
-        for mine, theirs in zip(self.members.parameters(), policy.parameters(), strict=True):
-            mine.copy_(theirs.index_select(0, best))
-        for mine, theirs in zip(self.members.buffers(), policy.buffers(), strict=True):
-            mine.copy_(theirs)
+        self.members.vectors.copy_(policy.vectors.index_select(0, scores.topk(self.size).indices))
 
-    def log_prob(self, obs: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
-        """Log-density of the mixture at pre-squash samples, [N, B, D], [N, B, A] -> [N, B]."""
-        everyone = obs.flatten(0, 1).expand(self.size, -1, -1)
-        mean = self.members(everyone)
-        each = gaussian.log_prob(samples.flatten(0, 1), mean, self.members.log_std.unsqueeze(1))
+    def log_prob(self, inputs: torch.Tensor, samples: torch.Tensor) -> torch.Tensor:
+        """Log-density of the mixture at pre-squash samples.
+
+        Args:
+            inputs: Normalised observations, shape [N, B, D]; see :meth:`GroupPolicy.distribution`.
+            samples: Pre-squash samples, shape [N, B, A].
+
+        Returns:
+            Log-densities, shape [N, B].
+        """
+        mean, log_std = self.members.distribution(inputs.flatten(0, 1).expand(self.size, -1, -1))
+        each = gaussian.log_prob(samples.flatten(0, 1), mean, log_std.unsqueeze(1))
         return (torch.logsumexp(each, dim=0) - math.log(self.size)).view(samples.shape[:2])

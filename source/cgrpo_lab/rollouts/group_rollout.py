@@ -43,6 +43,8 @@ class GroupRollout:
 
         self.observations = buffer(rows + 1, envs, obs_dim)
         """Raw policy observations, [T+1, E, D]."""
+        self.inputs = buffer(rows + 1, envs, obs_dim)
+        """Policy observations as the policies' normaliser hands them on, [T+1, E, D]."""
         self.raw_states = buffer(rows + 1, envs, state_dim)
         """Raw estimator states, [T+1, E, S]."""
         self.states = buffer(rows + 1, envs, state_dim)
@@ -74,21 +76,13 @@ class GroupRollout:
         """Steps each environment has spent in its running episode, [E]."""
         return self._clock
 
-    def add_action(
-        self,
-        obs: torch.Tensor,
-        states: torch.Tensor,
-        samples: torch.Tensor,
-        means: torch.Tensor,
-        log_probs: torch.Tensor,
-    ) -> None:
-        """Record what was seen and done; arguments [E, D], [E, S], [E, A], [E, A], [E]."""
+    def add_action(self, obs: torch.Tensor, states: torch.Tensor, samples: torch.Tensor, means: torch.Tensor) -> None:
+        """Record what was seen and done; arguments [E, D], [E, S], [E, A], [E, A]."""
         t = self.step
         self.observations[t].copy_(obs)
         self.raw_states[t].copy_(states)
         self.samples[t].copy_(samples)
         self.means[t].copy_(means)
-        self.log_probs[t].copy_(log_probs)
         self.episode_steps[t].copy_(self._clock)
 
     def add_outcome(self, rewards: torch.Tensor, terminated: torch.Tensor, time_outs: torch.Tensor) -> None:
