@@ -233,6 +233,7 @@ def _finish(args: Any, launch: Launch, folder: Path, runner: Any) -> None:
         "seed": launch.agent_cfg.seed,
         "iterations": runner.current_learning_iteration,
         "env_steps": runner.total_steps,
+        "processes": runner.gpu_world_size,
         "training_time_s": round(runner.wall_time, 3),
         "interrupted": runner.interrupted,
         "final_policy": summary,

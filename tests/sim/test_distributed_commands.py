@@ -49,7 +49,7 @@ def test_two_processes_leave_one_run(trained):
     with (run / "progress.csv").open(newline="") as file:
         assert [int(row["env_steps"]) for row in csv.DictReader(file)] == [2 * 8 * 24, 2 * 2 * 8 * 24]
     report = json.loads((run / "report.json").read_text())
-    assert (report["env_steps"], report["seed"]) == (768, 5)
+    assert (report["env_steps"], report["processes"], report["seed"]) == (768, 2, 5)
     assert json.loads((run / "launch.json").read_text())["processes"] == 2
     assert (run / "exported" / "policy.onnx").stat().st_size > 0
 
