@@ -96,7 +96,7 @@ class TestKills:
     def test_one_that_never_gets_further_fails(self, tmp_path):
         content = results(compare(tmp_path / "out", agents=("trpo",), tasks=(CHEETAH,), seeds="1"))
         (row,) = content["runs"]
-        assert row["state"] == "failed" and "killed by signal 9 3 times" in row["error"]
+        assert row["state"] == "failed" and "killed by signal 9, 3 times" in row["error"]
 
     def test_damaged_result_is_made_again(self, tmp_path, caplog):
         out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")

@@ -110,7 +110,7 @@ class Pool:
         kills.count = 1 if reached != kills.progress else kills.count + 1
         kills.progress = reached
         if kills.count >= MAX_KILLS:
-            fail(job, step, code, worker.child.log)
+            fail(job, step, code, worker.child.log, times=kills.count)
 
     def _wait_for_the_end(self, workers: list[_Worker]) -> None:
         """Let the processes, which got Ctrl-C as well, write their checkpoints."""
@@ -120,15 +120,23 @@ class Pool:
                 worker.child.process.wait()
 
 
-def fail(job: Job, step: Step, code: int, log: Path) -> None:
-    """Write the record of a failure: the step, its command, how it ended and the last lines of its log."""
+def fail(job: Job, step: Step, code: int, log: Path, times: int = 1) -> None:
+    """Write the record of a failure: the step, its command, how it ended and the last lines of its log.
+
+    Args:
+        job: What has failed.
+        step: The command that has.
+        code: Its exit code, or minus the signal that killed it.
+        log: Its output.
+        times: How often it ended like this.
+    """
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     named = [line for line in lines if line.startswith("error: ")]
     error = (named or lines or ["no output"])[-1]
     if code < 0:
-        error = f"killed by signal {-code} {MAX_KILLS} times without getting further (out of memory?)"
+        error = f"killed by signal {-code}, {times} times without getting further (out of memory?)"
     elif code == 0:
-        error = f"ended {MAX_KILLS} times without its result"
+        error = f"ended {times} times without its result"
     content = {
         "step": step.name,
         "error": error.removeprefix("error: "),

@@ -5,6 +5,7 @@
 
 import csv
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def read_record(run: Run) -> Record:
         record.state = FINISHED
         record.report = run_folder.read_json(run.training_folder / "report.json")
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)
-        record.steps, record.seconds, record.returns = _read_curve(run)
+        record.steps, record.seconds, record.returns = read_curve(run.training_folder)
         judged = read_result(run.folder / GENERALISATION)
         if judged is not None:
             record.perturbed = {"none": judged["return"]["mean"]}
@@ -66,9 +67,17 @@ def read_record(run: Run) -> Record:
     return record
 
 
-def _read_curve(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Learning curve from ``progress.csv``, without the iterations before the first episode ended."""
-    with (run.training_folder / "progress.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row.get(RETURN_COLUMN)]
+def read_curve(training: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Learning curve of a training folder, without the iterations before the first episode ended.
+
+    Returns:
+        Env steps, training time [s] and mean returns, each of shape [P]; empty before the first row.
+    """
+    table = training / "progress.csv"
+    if not table.is_file():
+        return np.empty(0), np.empty(0), np.empty(0)
+    with table.open(newline="", encoding="utf-8") as file:
+        # A row that is being written lacks cells.
+        rows = [row for row in csv.DictReader(file) if row[RETURN_COLUMN] and None not in row.values()]
     columns = ("env_steps", "wall_time_s", RETURN_COLUMN)
     return tuple(np.array([float(row[name]) for row in rows]) for name in columns)

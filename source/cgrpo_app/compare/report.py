@@ -11,23 +11,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from cgrpo_app import run_folder
 from cgrpo_app.compare import figures, results, text
-from cgrpo_app.compare.records import FINISHED, Record, read_record
+from cgrpo_app.compare.page import render_page, write_text
+from cgrpo_app.compare.records import FAILED, FINISHED, UNFINISHED, Record, read_record
 from cgrpo_app.compare.runs import RANDOM, RandomPolicy, Run, read_result
 from cgrpo_app.compare.settings import Settings, command_of
-from cgrpo_lab.whole_file import whole_file
 
 CSV_COLUMNS = (
     "task", "agent", "seed", "state", "return", "return_std", "success", "score", "steps_to_90", "seconds_to_90",
     "last_part_return", "last_part_std", "perturbed_score", "retained", "env_steps", "training_time_s", "episodes",
     "error",
 )  # fmt: skip
-
-TIMES = ("training_time_s", "seconds_to_90", "seconds")
-"""Keys of ``results.json`` that tell times; everything else is the same whenever seeds and machine are."""
 
 
 def write_report(
@@ -52,13 +47,13 @@ def write_report(
     content = compute(settings, records, _random_returns(randoms), experts)
     content["command"] = command_of(settings, expert_options, folder)
     run_folder.write_json(folder / "results.json", content)
-    _write(folder / "results.csv", csv_text(content["runs"]))
+    write_text(folder / "results.csv", csv_text(content["runs"]))
     pictures = draw_all(content)
     for name, svg in pictures.items():
         (folder / "figures").mkdir(exist_ok=True)
-        _write(folder / "figures" / f"{name}.svg", svg)
+        write_text(folder / "figures" / f"{name}.svg", svg)
     for name in ("report.html", "report.md"):
-        _write(folder / name, render(f"{name}.j2", content, pictures))
+        write_text(folder / name, render(f"{name}.j2", content, pictures))
     _print_summary(folder, content)
 
 
@@ -109,23 +104,14 @@ def draw_all(content: dict[str, Any]) -> dict[str, str]:
 
 def render(template: str, content: dict[str, Any], pictures: dict[str, str]) -> str:
     """Fill a template of this folder."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=template.endswith(".html.j2"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= text.FILTERS
-    embedded = {name: base64.b64encode(svg.encode()).decode() for name, svg in pictures.items()}
-    colors = {agent: figures.color(agent, list(content["agents"])) for agent in content["agents"]}
-    return environment.get_template(template).render(
+    return render_page(
+        Path(__file__).parent / template,
         **content,
         **text.findings(content),
-        pictures=embedded,
-        colors=colors,
-        failures=[row for row in content["runs"] if row["state"] == "failed"],
-        unfinished=[row for row in content["runs"] if row["state"] == "unfinished"],
+        pictures={name: base64.b64encode(svg.encode()).decode() for name, svg in pictures.items()},
+        colors={agent: figures.color(agent, list(content["agents"])) for agent in content["agents"]},
+        failures=[row for row in content["runs"] if row["state"] == FAILED],
+        unfinished=[row for row in content["runs"] if row["state"] == UNFINISHED],
     )
 
 
@@ -159,12 +145,6 @@ def _made_with(records: list[Record]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_text(content, encoding="utf-8")
-
-
 def _print_summary(folder: Path, content: dict[str, Any]) -> None:
     """The last lines: scores by agent, failures and where the report is."""
     ranked = sorted(content["agents"].items(), key=lambda item: -item[1].get("iqm", {"value": float("-inf")})["value"])
@@ -173,6 +153,6 @@ def _print_summary(folder: Path, content: dict[str, Any]) -> None:
         failed = f"  {entry['failed']} of {entry['runs']} FAILED" if entry["failed"] else ""
         print(f"  {agent:<14} {score:<24} reached 90 %: {entry['reached']}/{entry['runs']}{failed}")
     for row in content["runs"]:
-        if row["state"] == "failed":
+        if row["state"] == FAILED:
             print(f"  FAILED {row['task']} {row['agent']} seed {row['seed']}: {row['error']}")
     print(f"report: {folder / 'report.html'}")

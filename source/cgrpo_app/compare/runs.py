@@ -63,13 +63,26 @@ class Run:
         folders = [path for path in sorted(self.folder.glob("rsl_rl/*/*")) if any(path.glob("model_[0-9]*.pt"))]
         return folders[-1] if folders else None
 
+    @property
+    def any_training_folder(self) -> Path | None:
+        """The same, or the one of a training that has no checkpoint yet."""
+        return self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
+
+    def training_step(self) -> Step | None:
+        """The command that trains or goes on training; None once that is done."""
+        training = self.training_folder
+        if training is not None and is_trained(training):
+            return None
+        return Step("train", self._train_command(training))
+
     def next_step(self) -> Step | None:
         """The first command whose result is missing; None once all are there, or after a failure."""
         if (self.folder / FAILURE).is_file():
             return None
+        training_step = self.training_step()
+        if training_step is not None:
+            return training_step
         training = self.training_folder
-        if training is None or not is_trained(training):
-            return Step("train", self._train_command(training))
         if read_result(self.folder / EVALUATION) is None:
             return Step("evaluate", self._evaluate_command(training))
         if self._judge is not None and read_result(self.folder / GENERALISATION) is None:
@@ -84,7 +97,7 @@ class Run:
 
     def progress(self) -> float:
         """Share of the run that is done, 0 to 1; judging is not counted."""
-        training = self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
+        training = self.any_training_folder
         return 0.0 if training is None else min(1.0, steps_done(training / "progress.csv") / self.settings.steps)
 
     def command_for_people(self) -> str:

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Sweeps with a stand-in for ``scripts/train.py``: search, pruning, failures, kills, and the surface in the report."""
+
+import ast
+import csv
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from cgrpo_app.errors import UserError
+from cgrpo_app.sweep import search
+from cgrpo_app.sweep.command import main
+from cgrpo_app.sweep.figures import surface
+from cgrpo_app.sweep.report import pareto_front
+from cgrpo_app.sweep.space import BUILT_IN, OPTIONS, Space, parse_space
+
+FAKE_SCRIPTS = Path(__file__).parent / "fake_scripts"
+CLIP = "agent.algorithm.clip_param"
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    """Look often at trainings that take a third of a second."""
+    monkeypatch.setattr(search, "POLL_S", 0.02)
+
+
+def sweep(out: Path, *options: str, agent="cgrpo") -> dict:
+    """Run a sweep in this process and return its results."""
+    main(
+        ["--task", "HalfCheetah-CGRPO", "--agent", agent, "--steps", "1000", "--device", "cpu", "--jobs", "4", "--out",
+         str(out), *options],
+        FAKE_SCRIPTS,
+    )  # fmt: skip
+    return json.loads((out / "results.json").read_text())
+
+
+class TestSearch:
+    def test_a_grid_tries_all_and_names_the_best(self, tmp_path):
+        """The fake trainer likes 0.2 best and refuses 0.4."""
+        out = tmp_path / "out"
+        content = sweep(out, "--grid", "--search", "clip_param=0.1,0.2,0.3,0.4", "num_policies=1,2")
+        assert len(content["trials"]) == 8
+        assert content["best"]["params"][CLIP] == 0.2
+        assert "agent.algorithm.clip_param=0.2" in content["best_overrides"]
+        failed = [row for row in content["trials"] if row["state"] == "failed"]
+        assert {row["params"][CLIP] for row in failed} == {0.4} and failed[0][
+            "error"
+        ] == "clip_param=0.4: is too large."
+        assert content["importances"][CLIP] > 0.9
+        rows = list(csv.DictReader((out / "results.csv").open()))
+        assert len(rows) == 8 and {row["state"] for row in rows} >= {"finished", "failed"}
+        page = (out / "report.html").read_text()
+        assert "clip_param=0.4: is too large." in page and "http" not in page.replace("http://www.w3.org", "")
+
+    def test_performance_and_stability_are_those_of_the_last_tenth(self, tmp_path):
+        """The last tenth of ten iterations is the last one; two seeds differ."""
+        content = sweep(tmp_path / "out", "--trials", "1", "--seeds", "2", "--search", "clip_param=0.2,0.3")
+        (trial,) = content["trials"]
+        tables = (tmp_path / "out").rglob("progress.csv")
+        ends = [float(list(csv.DictReader(table.open()))[-1]["Train/mean_reward"]) for table in tables]
+        assert trial["return"] == pytest.approx(np.mean(ends))
+        assert trial["std_between_runs"] == pytest.approx(np.std(ends, ddof=1)) and trial["std"] == 0.0
+
+    def test_poor_trials_are_pruned(self, tmp_path):
+        """Six good trials in turn, then bad ones, which are below the median from the start."""
+        out, good = tmp_path / "out", ",".join(["0.2", "0.21", "0.19", "0.22", "0.18", "0.23"])
+        content = sweep(out, "--grid", "--jobs", "1", "--search", f"clip_param={good},0.35,0.36")
+        states = {row["params"][CLIP]: row["state"] for row in content["trials"]}
+        assert states[0.35] == states[0.36] == "pruned"
+        assert states[0.2] == "finished"
+
+    def test_a_killed_sweep_goes_on(self, tmp_path):
+        """``kill -9`` in the middle of trials: the next call tries the same ones, and no configuration is lost."""
+        out = tmp_path / "out"
+        options = ("--grid", "--search", "clip_param=0.1,0.15,0.2,0.25,0.3", "num_policies=1,2")
+        fork = multiprocessing.get_context("fork")
+        for moment in (0.5, 0.9, 0.6):
+            process = fork.Process(target=sweep, args=(out, *options))
+            process.start()
+            while not list(out.rglob("model_*.pt")):
+                time.sleep(0.02)
+            time.sleep(moment)
+            process.kill()
+            process.join()
+        content = sweep(out, *options)
+        tried = {(row["params"][CLIP], row["params"]["agent.algorithm.num_policies"]) for row in content["trials"]}
+        assert len(tried) == 10 and content["best"]["params"][CLIP] == 0.2
+        assert all(row["state"] in ("finished", "pruned") for row in content["trials"])
+
+    def test_more_trials_can_be_added_but_no_other_conditions(self, tmp_path):
+        out = tmp_path / "out"
+        assert len(sweep(out, "--trials", "2")["trials"]) == 2
+        content = sweep(out, "--trials", "4")
+        assert len({str(row["params"]) for row in content["trials"]}) == 4, "drawn anew, not again"
+        with pytest.raises(UserError, match="holds trials with seeds=\\[1\\], not \\[1, 2\\]"):
+            sweep(out, "--trials", "5", "--seeds", "2")
+
+
+class TestSpace:
+    def test_choices_are_made_valid(self):
+        space = Space(BUILT_IN["cgrpo-full"])
+        choice = {
+            "agent.algorithm.num_policies": 1,
+            "agent.algorithm.num_groups": 4,
+            "agent.algorithm.diversity_coef": 0.1,
+        }
+        assert space.overrides(choice) == [
+            "agent.algorithm.num_policies=1", "agent.algorithm.num_groups=1", "agent.algorithm.diversity_coef=0.0",
+        ]  # fmt: skip
+
+    def test_options_of_the_estimator_are_one_dictionary_that_isaac_lab_can_read(self):
+        choice = {f"{OPTIONS}.clustering_options.min_samples": 5, f"{OPTIONS}.clustering_options.eps_quantile": 1 / 3}
+        (override,) = Space({}).overrides(choice)
+        key, text = override.split("=", 1)
+        assert key == OPTIONS
+        assert ast.literal_eval(text) == {"clustering_options": {"min_samples": 5, "eps_quantile": 0.333333}}
+
+    def test_search_items(self):
+        space = parse_space("ppo", ["clip_param=0.1:0.4", "learning_rate=1e-4:1e-2:log", "agent.x=2,4", "n=1:9"])
+        assert space.parameters[CLIP] == FloatDistribution(0.1, 0.4)
+        assert space.parameters["agent.algorithm.learning_rate"] == FloatDistribution(1e-4, 1e-2, log=True)
+        assert space.parameters["agent.x"] == CategoricalDistribution([2, 4])
+        grid = [choice["agent.algorithm.learning_rate"] for choice in space.grid()]
+        assert sorted(set(grid)) == pytest.approx([1e-4, 1e-3, 1e-2]) and len(grid) == 3 * 3 * 2 * 3
+
+    @pytest.mark.parametrize(
+        "item", ["clip_param", "clip_param=0.1", "clip_param=0.4:0.1", "clip_param=a:b", "x=1:2:lin"]
+    )
+    def test_mistakes_are_named(self, item):
+        with pytest.raises(UserError, match=f"--search {item}: give KEY=a,b,c"):
+            parse_space("cgrpo", [item])
+
+    def test_an_agent_without_a_space_needs_one(self):
+        with pytest.raises(UserError, match="--agent ppo: has no built-in space"):
+            parse_space("ppo", [])
+
+
+class TestSurface:
+    def test_cells_hold_the_means_of_their_trials(self):
+        parameters = {"a": CategoricalDistribution([1, 2]), "b": FloatDistribution(0.0, 1.0)}
+        points = [(1, 0.05, 10.0), (1, 0.15, 20.0), (2, 1.0, 7.0)]
+        rows = [{"params": {"a": a, "b": b}, "return": value} for a, b, value in points]
+        cells = surface(rows, ("a", "b"), parameters, "return")
+        assert cells.labels == (["1", "2"], ["0.1", "0.3", "0.5", "0.7", "0.9"])
+        assert cells.values[0, 0] == 15.0 and cells.values[1, 4] == 7.0
+        assert np.isnan(cells.values).sum() == 8
+
+    def test_front_holds_what_nothing_beats(self):
+        figures = [(10.0, 3.0), (8.0, 1.0), (9.0, 3.0), (8.0, 2.0)]
+        rows = [{"number": i, "return": value, "std": std} for i, (value, std) in enumerate(figures)]
+        assert pareto_front(rows) == [0, 1]
