@@ -14,6 +14,7 @@ import torch
 
 from isaaclab.envs import DirectRLEnv, ManagerBasedRLEnv
 from isaaclab.envs.mdp.actions.joint_actions import JointAction
+from isaaclab.utils.string import string_to_callable
 
 import cgrpo_lab
 
@@ -47,16 +48,19 @@ def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: li
     Returns:
         Plain values: task, version, control rate [Hz], observation terms with size, scale and unit in the order of the
         policy's input, and action terms with joint names, scale, offset and clip [rad or N m] in the order of its
-        output.
+        output; ``rules`` of the task where it registers a function ``describe_rules`` that tells them.
     """
     if isinstance(env, DirectRLEnv):
         layout = env.policy_description()
         layout["observations"] = [term for term in layout["observations"] if term["group"] in obs_groups]
     else:
+        registered = gym.spec(task).kwargs
         layout = {
-            "observations": _observation_terms(env, obs_groups, gym.spec(task).kwargs),
+            "observations": _observation_terms(env, obs_groups, registered),
             "actions": [_action_term(env, name) for name in env.action_manager.active_terms],
         }
+        if "describe_rules" in registered:
+            layout["rules"] = string_to_callable(registered["describe_rules"])(env)
     return {
         "format": "cgrpo_lab.policy/1",
         "version": cgrpo_lab.__version__,

@@ -1,12 +1,16 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""``scripts/sim2sim.py``: judge an exported policy in Gymnasium's official environment, without Isaac Lab and torch."""
+"""``scripts/sim2sim.py``: judge an exported policy in an official environment, without Isaac Lab and torch.
+
+Locomotion is judged in Gymnasium's environments, reaching in plain MuJoCo (:mod:`cgrpo_app.sim2sim_reach`).
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from importlib.metadata import version
@@ -17,10 +21,17 @@ import gymnasium as gym
 import numpy as np
 
 from cgrpo_app.sim2sim_perturbation import Perturbation, all_perturbations
-from cgrpo_app.sim2sim_policy import LAYOUTS, OnnxPolicy, PolicyMismatch
+from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, load_session, read_metadata
+from cgrpo_app.sim2sim_reach import PandaReach
+
+OFFICIAL = ("HalfCheetah", "Walker2d", "Ant")
+REACH = "Franka-Reach"
 
 EXIT_USER_ERROR = 2
 """As of the other commands, whose errors cannot be imported without torch."""
+
+Z_95 = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -32,9 +43,11 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: With exit code 2 and one line on stderr if the options cannot be used.
     """
-    parser = argparse.ArgumentParser(description=__doc__.split(": ", 1)[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__.split(": ", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--policy", type=Path, required=True, help="ONNX file of scripts/export.py or a run folder.")
-    parser.add_argument("--env", required=True, help=f"Official environment: {', '.join(LAYOUTS)}, each -v4 or -v5.")
+    parser.add_argument("--env", required=True, help=f"{', '.join(OFFICIAL)}, each with -v4 or -v5, or {REACH}.")
     parser.add_argument("--episodes", type=int, default=100, help="Number of episodes.")
     parser.add_argument("--robustness", type=int, default=0, help="Episodes under each perturbation; none by default.")
     parser.add_argument("--seed", type=int, default=10_000, help="Seed of the first episode's start.")
@@ -63,13 +76,13 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
         PolicyMismatch: If policy and environment do not fit or a number cannot be used.
         OSError: If a file cannot be read.
     """
-    if args.env.split("-")[0] not in LAYOUTS or args.env.split("-")[-1] not in ("v4", "v5"):
-        raise PolicyMismatch(f"--env {args.env}: there are {', '.join(LAYOUTS)}, each with -v4 or -v5.")
+    if args.env not in (REACH, *(f"{robot}-{version}" for robot in OFFICIAL for version in ("v4", "v5"))):
+        raise PolicyMismatch(f"--env {args.env}: there are {', '.join(OFFICIAL)}, each with -v4 or -v5, and {REACH}.")
     if args.episodes < 1 or args.robustness < 0:
         raise PolicyMismatch(f"--episodes {args.episodes} --robustness {args.robustness}: must be at least 1 and 0.")
     if not args.policy.is_file():
         raise PolicyMismatch(f"--policy {args.policy}: there is no such file.")
-    env = gym.make(args.env)
+    env = make_env(args.env, args.policy)
     policy = OnnxPolicy(args.policy, args.env, env.unwrapped.model, env.observation_space.shape[0])
     result = run(env, policy, args.episodes, args.seed, Perturbation())
     result["latency_s"] = {f"p{q}": float(np.quantile(policy.latencies, q / 100)) for q in (50, 99)}
@@ -80,7 +93,7 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
     if args.robustness > 0:
         result["perturbed"] = {}
         for perturbation in all_perturbations():
-            changed = gym.make(args.env)
+            changed = make_env(args.env, args.policy)
             perturbation.apply(changed.unwrapped.model)
             result["perturbed"][perturbation.name] = run(changed, policy, args.robustness, args.seed, perturbation)
     names = ("gymnasium", "mujoco", "onnxruntime", "numpy")
@@ -96,6 +109,20 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def make_env(env_id: str, policy: Path) -> gym.Env:
+    """Make an official environment, or the reaching task by the rules that its policies carry.
+
+    Raises:
+        PolicyMismatch: If the policy carries no rules.
+    """
+    if env_id != REACH:
+        return gym.make(env_id)
+    about = read_metadata(policy, load_session(policy))
+    if "rules" not in about:
+        raise PolicyMismatch(f"{policy}: does not tell the task's rules; export it again with scripts/export.py.")
+    return PandaReach(about["rules"], about["actions"][0])
+
+
 def run(env: gym.Env, policy: OnnxPolicy, episodes: int, seed: int, perturbation: Perturbation) -> dict[str, Any]:
     """Run episodes and summarise them with the keys of ``evaluate.py``.
 
@@ -107,20 +134,34 @@ def run(env: gym.Env, policy: OnnxPolicy, episodes: int, seed: int, perturbation
         perturbation: Delay and noise to apply.
     """
     draw = np.random.default_rng(seed)
-    returns, lengths = [], []
+    returns, lengths, outcomes = [], [], []
     for episode in range(episodes):
         observation, _ = env.reset(seed=seed + episode)
-        pipeline = perturbation.pipeline(env.action_space.shape[0])
+        policy.begin_episode()
+        pipeline = perturbation.pipeline(policy.neutral)
         total, length, ended = 0.0, 0, False
         while not ended:
             if perturbation.noise > 0.0:
                 observation = observation + perturbation.noise * draw.standard_normal(observation.shape)
             pipeline.append(policy(observation))
-            observation, reward, terminated, truncated, _ = env.step(pipeline.popleft())
+            observation, reward, terminated, truncated, info = env.step(pipeline.popleft())
             total, length, ended = total + float(reward), length + 1, terminated or truncated
         returns.append(total)
         lengths.append(length)
-    return {"episodes": episodes, "return": _mean_std(returns), "length": _mean_std(lengths)}
+        outcomes.append(info.get("outcome", {}))
+    summary = {"episodes": episodes, "return": _mean_std(returns), "length": _mean_std(lengths)}
+    return summary | {name: _summarize([outcome[name] for outcome in outcomes]) for name in outcomes[0]}
+
+
+def _summarize(values: list[bool] | list[float]) -> dict[str, float]:
+    """Rate and 95 % Wilson interval of flags, mean and deviation of figures, as in ``cgrpo_lab.evaluation``."""
+    if not isinstance(values[0], bool):
+        return _mean_std(values)
+    trials, rate = len(values), sum(values) / len(values)
+    scale = 1.0 + Z_95**2 / trials
+    center = (rate + Z_95**2 / (2 * trials)) / scale
+    half = Z_95 / scale * math.sqrt(rate * (1.0 - rate) / trials + Z_95**2 / (4 * trials**2))
+    return {"rate": rate, "low": max(0.0, center - half), "high": min(1.0, center + half)}
 
 
 def _mean_std(values: list[float]) -> dict[str, float]:
@@ -131,12 +172,17 @@ def _mean_std(values: list[float]) -> dict[str, float]:
 def _print(result: dict[str, Any], args: argparse.Namespace) -> None:
     """One line per figure."""
     print(f"{args.policy} in {args.env}: {result['episodes']} episodes")
-    for name in ("return", "length"):
-        print(f"  {name:<24}{result[name]['mean']:10.4g} ± {result[name]['std']:.4g}")
+    for name, value in result.items():
+        if isinstance(value, dict) and "rate" in value:
+            print(f"  {name:<24}{value['rate']:10.1%} (95 % interval {value['low']:.1%} to {value['high']:.1%})")
+        elif isinstance(value, dict) and "mean" in value:
+            print(f"  {name:<24}{value['mean']:10.4g} ± {value['std']:.4g}")
     if "return_ratio" in result:
         print(f"  {'ratio to Isaac Lab':<24}{result['return_ratio']:10.1%}")
     for name, value in result["latency_s"].items():
         print(f"  {'inference ' + name:<24}{1e6 * value:10.1f} us")
     for name, perturbed in result.get("perturbed", {}).items():
         share = perturbed["return"]["mean"] / result["return"]["mean"]
-        print(f"  {name:<24}{perturbed['return']['mean']:10.4g} ± {perturbed['return']['std']:<8.4g} ({share:.0%})")
+        success = f", success {perturbed['success']['rate']:.1%}" if "success" in perturbed else ""
+        mean, std = perturbed["return"]["mean"], perturbed["return"]["std"]
+        print(f"  {name:<24}{mean:10.4g} ± {std:<8.4g} ({share:.0%}){success}")

@@ -23,7 +23,7 @@ class Perturbation:
     """One way in which the world differs; the defaults are no difference."""
 
     delay: int = 0
-    """Control steps by which an action comes late; zero controls until the first one comes."""
+    """Control steps by which an action comes late; a zero action acts until the first one comes."""
 
     noise: float = 0.0
     """Standard deviation of the noise on every observation, in the observation's unit."""
@@ -52,11 +52,13 @@ class Perturbation:
         elif self.parameter == "gravity":
             model.opt.gravity *= self.factor
         elif self.parameter == "actuator_gain":
-            model.actuator_gear *= self.factor
+            # A motor's force is all gain; a position drive's is gain times the target plus bias.
+            model.actuator_gainprm *= self.factor
+            model.actuator_biasprm *= self.factor
 
-    def pipeline(self, size: int) -> deque[np.ndarray]:
-        """Controls under way at the start of an episode."""
-        return deque(np.zeros(size) for _ in range(self.delay))
+    def pipeline(self, neutral: np.ndarray) -> deque[np.ndarray]:
+        """Controls under way at the start of an episode, ``neutral`` ones ``[A]``."""
+        return deque([neutral] * self.delay)
 
 
 def all_perturbations() -> list[Perturbation]:

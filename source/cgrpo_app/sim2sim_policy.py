@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""An exported policy between an official environment's observations and controls.
+"""An exported policy between an environment's observations and controls.
 
 This module imports neither Isaac Lab nor torch: it is what a robot's computer would run.
 """
@@ -24,20 +24,44 @@ PLANAR = (("root_height", 1), ("root_pitch", 1), ("joint_pos", 6))
 PLANAR_VELOCITIES = (("root_lin_vel", 2), ("root_pitch_rate", 1), ("joint_vel", 6))
 FREE = (("root_height", 1), ("root_quat", 4), ("joint_pos", 8))
 FREE_VELOCITIES = (("root_lin_vel", 3), ("root_ang_vel", 3), ("joint_vel", 8))
+REACH = (("joint_pos", 7), ("joint_vel", 7), ("pose_command", 7), ("pose_error", 6))
 LAYOUTS = {
     "HalfCheetah": (*PLANAR, *PLANAR_VELOCITIES),
     "Walker2d": (*PLANAR, *PLANAR_VELOCITIES),
     "Ant": (*FREE, *FREE_VELOCITIES, ("contact_forces", 78)),
+    "Franka": REACH,
 }
-"""Terms of the official observations in their order with their sizes; Ant-v4 ends before the contact forces."""
+"""Terms of the environments' observations in their order with their sizes; Ant-v4 ends before the contact forces."""
+
+PREVIOUS_ACTION = "actions"
+"""Term that no environment observes: the policy's own previous output."""
 
 
 class PolicyMismatch(ValueError):
     """A file that is no policy for the environment; the message says why."""
 
 
+def load_session(path: Path) -> onnxruntime.InferenceSession:
+    """Load an ONNX file to run on one thread of the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def read_metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
+    """Return the description that an export of this project holds.
+
+    Raises:
+        PolicyMismatch: If the file holds none.
+    """
+    properties = session.get_modelmeta().custom_metadata_map
+    if METADATA_KEY not in properties:
+        raise PolicyMismatch(f"{path}: holds no {METADATA_KEY} metadata; export it with scripts/export.py.")
+    return json.loads(properties[METADATA_KEY])
+
+
 class OnnxPolicy:
-    """Policy that maps official observations to controls as its metadata say.
+    """Policy that maps an environment's observations to controls as its metadata say.
 
     Attributes:
         about: The metadata.
@@ -56,37 +80,48 @@ class OnnxPolicy:
         Raises:
             PolicyMismatch: If the file is no policy of this project, or one for another robot.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        properties = self._session.get_modelmeta().custom_metadata_map
-        if METADATA_KEY not in properties:
-            raise PolicyMismatch(f"{path}: holds no {METADATA_KEY} metadata; export it with scripts/export.py.")
-        self.about: dict[str, Any] = json.loads(properties[METADATA_KEY])
+        self._session = load_session(path)
+        self.about = read_metadata(path, self._session)
         self.latencies: list[float] = []
-        self._read_observations(env_id, observation_size)
         self._read_actions(env_id, model)
+        self._read_observations(env_id, observation_size)
+        self.begin_episode()
+
+    @property
+    def neutral(self) -> np.ndarray:
+        """Controls [A] of a zero action."""
+        return self._controls(np.zeros(len(self._gain)))
+
+    def begin_episode(self) -> None:
+        """Forget the previous action."""
+        self._previous = np.zeros(len(self._gain))
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
-        """Return the controls [A] for an official observation [D]."""
-        seen = np.clip(self._scale * observation[self._order], self._low, self._high)
+        """Return the controls [A] for an observation of the environment [D]."""
+        known = np.concatenate((observation, self._previous))
+        seen = np.clip(self._scale * known[self._order], self._low, self._high)
         inputs = {"obs": seen[None].astype(np.float32)}
         begin = time.perf_counter()
-        action = self._session.run(None, inputs)[0][0]
+        self._previous = self._session.run(None, inputs)[0][0]
         self.latencies.append(time.perf_counter() - begin)
-        effort = np.clip(self._gain * action + self._offset, *self._limits)
-        return (effort / self._gear)[self._actuators]
+        return self._controls(self._previous)
+
+    def _controls(self, action: np.ndarray) -> np.ndarray:
+        """What the actuators are told, [A] in their order, for a policy's output [A]."""
+        command = np.clip(self._gain * action + self._offset, *self._limits)
+        return (command / self._gear)[self._actuators]
 
     def _read_observations(self, env_id: str, size: int) -> None:
-        """Find the policy's inputs among the official observation."""
-        slices, begin = {}, 0
+        """Find the policy's inputs among the environment's observation and the previous action."""
+        slices, begin = {PREVIOUS_ACTION: np.arange(size, size + len(self._gain))}, 0
         for name, length in LAYOUTS[env_id.split("-")[0]]:
-            slices[name] = np.arange(begin, begin + length)
+            if begin + length <= size:
+                slices[name] = np.arange(begin, begin + length)
             begin += length
         order, scale, low, high = [], [], [], []
         for term in self.about["observations"]:
             indices = slices.get(term["name"], np.array([], dtype=int))
-            if len(indices) != term["size"] or indices[-1] >= size:
+            if len(indices) != term["size"]:
                 raise PolicyMismatch(
                     f"{env_id} does not observe {term['name']} [{term['size']}], which the policy needs."
                 )

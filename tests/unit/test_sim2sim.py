@@ -118,7 +118,7 @@ def test_parameters_are_multiplied(env, parameter):
         ("mass", "body_mass"),
         ("mass", "body_inertia"),
         ("friction", "geom_friction"),
-        ("actuator_gain", "actuator_gear"),
+        ("actuator_gain", "actuator_gainprm"),
     ):
         before, after = getattr(original, field), getattr(changed, field)
         factor = 1.2 if name == parameter else 1.0

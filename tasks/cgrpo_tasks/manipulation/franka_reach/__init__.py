@@ -23,6 +23,7 @@ gym.register(
         "default_agent": "rsl_rl",
         "num_envs_by_device": {"cpu": 128, "cuda": 4096},
         "render_scene": f"{__name__}.rendering:ReachScene",
+        "describe_rules": f"{__name__}.rules:describe",
         "observation_units": {
             "joint_pos": "rad",
             "joint_vel": "rad/s",
