@@ -18,6 +18,7 @@ from isaaclab_tasks.utils.hydra import resolve_task_config
 
 import cgrpo_tasks  # noqa: F401  registers the task
 from cgrpo_app.group_resets import GroupResets
+from cgrpo_tasks.manipulation.shadow_hand_catch.two_agents import TwoAgentView
 
 TASK = "Shadow-Hand-Catch-Abreast-CGRPO"
 BLOCKS = {"joint": 24, "spin": 24, "torque": 24, "tips": 65, "wrench": 30, "base": 6, "action": 26}
@@ -187,6 +188,22 @@ def test_groups_share_start_and_goal(env):
         observed = env._get_observations()["policy"].view(2, 4, 422)
     assert torch.equal(observed, observed[:, :1].expand_as(observed))
     assert not torch.equal(observed[0, 0], observed[1, 0])
+
+
+@with_objects("egg")
+def test_two_agents_see_their_own_hands_and_share_the_reward(env):
+    view, plain = TwoAgentView(env), PlainCatch("egg")
+    view.reset(seed=4)
+    put(env, [plain.start(np.random.default_rng(4))] * 8)
+    # The left hand acts in every other env, the right one in none.
+    acting = torch.tensor([0.0, 1.0] * 4).unsqueeze(1).expand(8, 26)
+    observations, rewards, terminated, truncated, _ = view.step({"right": 0 * acting, "left": 0.3 * acting})
+    assert rewards["right"] is rewards["left"] and not (terminated["left"] | truncated["right"]).any()
+    for agent, differs in (("right", False), ("left", True)):
+        assert view.observation_spaces[agent].shape == observations[agent].shape[1:] == (223,)
+        assert torch.equal(observations[agent][0], observations[agent][1]) != differs
+    assert torch.equal(view.state()[:, :199], observations["right"][:, :199])
+    assert torch.equal(view.state()[:, 199:], observations["left"])
 
 
 @with_objects("egg")
