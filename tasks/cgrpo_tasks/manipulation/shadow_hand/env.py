@@ -36,7 +36,7 @@ OBSERVATION_TERMS = (
     ("goal_error", "position_error", 3, "m, goal minus block; zero where the place is ignored"),
     ("goal_error", "rotation_error", 3, "rad, rotation vector from block to goal, world frame"),
 )
-"""Group, name, size and unit of the observations' parts in their order."""
+"""Group, name, size and unit of the observations' parts in their order; shortest rotations are called so."""
 
 
 class ShadowHandBlockEnv(DirectRLEnv):
@@ -123,8 +123,17 @@ class ShadowHandBlockEnv(DirectRLEnv):
 
     def policy_description(self) -> dict[str, list[dict[str, Any]]]:
         """Describe the policy's input and output in the words of :func:`cgrpo_app.env_description.describe_env`."""
+        shortest = {"rotation_error": "shortest_rotation_error"} if self.cfg.shortest_rotation else {}
         observations = [
-            {"name": name, "group": group, "size": size, "scale": 1.0, "clip": None, "unit": unit, "note": ""}
+            {
+                "name": shortest.get(name, name),
+                "group": group,
+                "size": size,
+                "scale": 1.0,
+                "clip": None,
+                "unit": unit,
+                "note": "",
+            }
             for group, name, size, unit in OBSERVATION_TERMS
         ]
         action = {
