@@ -3,7 +3,8 @@
 
 """``scripts/sim2sim.py``: judge an exported policy in an official environment, without Isaac Lab and torch.
 
-Locomotion is judged in Gymnasium's environments, reaching in plain MuJoCo (:mod:`cgrpo_app.sim2sim_reach`).
+Locomotion is judged in Gymnasium's environments, the hand with its block in Gymnasium-Robotics'
+(:mod:`cgrpo_app.sim2sim_hand`), reaching in plain MuJoCo (:mod:`cgrpo_app.sim2sim_reach`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,19 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from cgrpo_app import sim2sim_hand
 from cgrpo_app.sim2sim_perturbation import Perturbation, all_perturbations
 from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, load_session, read_metadata
 from cgrpo_app.sim2sim_reach import PandaReach
 
 OFFICIAL = ("HalfCheetah", "Walker2d", "Ant")
 REACH = "Franka-Reach"
+ENVS = (
+    *(f"{robot}-{version}" for robot in OFFICIAL for version in ("v4", "v5")),
+    *(f"{name}-v1" for name in sim2sim_hand.NAMES),
+    REACH,
+)
+"""Environments that policies are judged in."""
 
 EXIT_USER_ERROR = 2
 """As of the other commands, whose errors cannot be imported without torch."""
@@ -47,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__.split(": ", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--policy", type=Path, required=True, help="ONNX file of scripts/export.py or a run folder.")
-    parser.add_argument("--env", required=True, help=f"{', '.join(OFFICIAL)}, each with -v4 or -v5, or {REACH}.")
+    parser.add_argument("--env", required=True, help=f"One of {', '.join(ENVS)}.")
     parser.add_argument("--episodes", type=int, default=100, help="Number of episodes.")
     parser.add_argument("--robustness", type=int, default=0, help="Episodes under each perturbation; none by default.")
     parser.add_argument("--seed", type=int, default=10_000, help="Seed of the first episode's start.")
@@ -76,8 +84,8 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
         PolicyMismatch: If policy and environment do not fit or a number cannot be used.
         OSError: If a file cannot be read.
     """
-    if args.env not in (REACH, *(f"{robot}-{version}" for robot in OFFICIAL for version in ("v4", "v5"))):
-        raise PolicyMismatch(f"--env {args.env}: there are {', '.join(OFFICIAL)}, each with -v4 or -v5, and {REACH}.")
+    if args.env not in ENVS:
+        raise PolicyMismatch(f"--env {args.env}: there are {', '.join(ENVS)}.")
     if args.episodes < 1 or args.robustness < 0:
         raise PolicyMismatch(f"--episodes {args.episodes} --robustness {args.robustness}: must be at least 1 and 0.")
     if not args.policy.is_file():
@@ -115,6 +123,8 @@ def make_env(env_id: str, policy: Path) -> gym.Env:
     Raises:
         PolicyMismatch: If the policy carries no rules.
     """
+    if env_id.startswith(sim2sim_hand.NAMES):
+        return sim2sim_hand.HandBlock(env_id)
     if env_id != REACH:
         return gym.make(env_id)
     about = read_metadata(policy, load_session(policy))

@@ -17,6 +17,8 @@ import mujoco
 import numpy as np
 import onnxruntime
 
+from cgrpo_app import sim2sim_hand
+
 METADATA_KEY = "cgrpo_lab"
 """The file's metadata entry that holds the description as JSON; see ``cgrpo_lab.export``."""
 
@@ -30,6 +32,7 @@ LAYOUTS = {
     "Walker2d": (*PLANAR, *PLANAR_VELOCITIES),
     "Ant": (*FREE, *FREE_VELOCITIES, ("contact_forces", 78)),
     "Franka": REACH,
+    **dict.fromkeys(sim2sim_hand.NAMES, sim2sim_hand.LAYOUT),
 }
 """Terms of the environments' observations in their order with their sizes; Ant-v4 ends before the contact forces."""
 
@@ -136,7 +139,8 @@ class OnnxPolicy:
     def _read_actions(self, env_id: str, model: mujoco.MjModel) -> None:
         """Find the policy's outputs among the actuators."""
         (term,) = self.about["actions"]
-        driven = [model.joint(model.actuator(i).trnid[0]).name for i in range(model.nu)]
+        # Gymnasium-Robotics puts the robot's name before a joint's.
+        driven = [model.joint(model.actuator(i).trnid[0]).name.rsplit(":", 1)[-1] for i in range(model.nu)]
         if sorted(driven) != sorted(term["joint_names"]):
             raise PolicyMismatch(f"{env_id} drives {', '.join(driven)}; the policy {', '.join(term['joint_names'])}.")
         self._actuators = np.array([term["joint_names"].index(name) for name in driven])

@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from cgrpo_app.sim2sim import main, run
+from cgrpo_app.sim2sim import main, make_env, run
 from cgrpo_app.sim2sim_perturbation import FACTORS, PARAMETERS, Perturbation, all_perturbations
 from cgrpo_app.sim2sim_policy import METADATA_KEY, OnnxPolicy, PolicyMismatch
 
@@ -168,3 +168,50 @@ def test_mistakes_are_told_in_one_line(arguments, message, capsys):
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line
+
+
+class TestHand:
+    """The block task in Gymnasium-Robotics' official environment."""
+
+    @pytest.fixture
+    def hand(self):
+        made = make_env("HandManipulateBlockFullDense-v1", Path())
+        yield made
+        made.close()
+
+    def test_targets_reach_the_actuators_and_what_follows_from_the_goal_is_told(self, hand):
+        seen, _ = hand.reset(seed=0)
+        low, high = hand.unwrapped.model.actuator_ctrlrange.T
+        target = np.random.default_rng(0).uniform(low, high)
+        seen, reward, _, _, info = hand.step(target)
+        np.testing.assert_allclose(hand.unwrapped.data.ctrl, target, atol=1e-6)
+        assert seen.shape == hand.observation_space.shape
+        block, goal = seen[54:61], seen[61:68]
+        np.testing.assert_allclose(seen[68:71], goal[:3] - block[:3])
+        official = 2.0 * np.arccos(np.clip(block[3:] @ goal[3:], -1.0, 1.0))
+        assert info["outcome"]["rotation_error"] == pytest.approx(official, abs=1e-6)
+        assert reward == pytest.approx(-10.0 * info["outcome"]["position_error"] - official, abs=1e-6)
+        shortest = np.linalg.norm(seen[74:77])
+        assert shortest == pytest.approx(min(official, 2.0 * np.pi - official), abs=1e-6)
+
+    def test_a_policy_is_judged_by_the_commands(self, hand, tmp_path, capsys):
+        names = [hand.unwrapped.model.joint(i).name for i in hand.unwrapped.model.actuator_trnid[:, 0]]
+        joints = [name.removeprefix("robot0:") for name in reversed(names)]
+        terms = {"goal_quat": 4, "shortest_rotation_error": 3}
+        policy = write_policy(tmp_path / "hand.onnx", np.zeros((7, 20)), terms=terms, joints=joints)
+        result = tmp_path / "result.json"
+        main(
+            [
+                "--policy",
+                str(policy),
+                "--env",
+                "HandManipulateBlockRotateZ-v1",
+                "--episodes",
+                "2",
+                "--json",
+                str(result),
+            ]
+        )
+        judged = json.loads(result.read_text())
+        assert judged["length"] == {"mean": 100.0, "std": 0.0} and 0.0 <= judged["success"]["rate"] <= 1.0
+        assert "success" in capsys.readouterr().out
