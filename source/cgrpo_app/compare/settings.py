@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app import run_folder
-from cgrpo_app.compare.references import D4RL
 from cgrpo_app.errors import UserError
 
 FILE = "comparison.json"
 
 GROWING = ("tasks", "agents", "seeds")
 """Settings that a later call may add to; every other one has to stay, or runs could not be compared."""
+
+
+JUDGES = {
+    "HalfCheetah-CGRPO": "HalfCheetah-{version}",
+    "Walker2d-CGRPO": "Walker2d-{version}",
+    "Ant-CGRPO": "Ant-{version}",
+    "Franka-Reach-CGRPO": "Franka-Reach",
+}
+"""Environments of ``sim2sim.py`` by task."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,9 @@ def load(folder: Path) -> Settings:
 
 
 def judge_environment(settings: Settings, task: str) -> str | None:
-    """Official environment that ``sim2sim.py`` judges policies of a task in; None if there is none."""
-    if task not in D4RL:
-        return None
+    """Environment outside Isaac Lab that ``sim2sim.py`` judges policies of a task in; None if there is none."""
     version = "v5" if "env=v5" in settings.overrides else "v4"
-    return f"{task.removesuffix('-CGRPO')}-{version}"
+    return JUDGES[task].format(version=version) if task in JUDGES else None
 
 
 def command_of(settings: Settings, experts: list[str], folder: Path) -> str:

@@ -101,8 +101,8 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
         nargs="+",
         default=[],
         metavar="KEY=VALUES",
-        help="What to vary: num_policies=1,2,4 clip_param=0.05:0.4 learning_rate=1e-4:1e-3:log; keys without a dot "
-        "belong to agent.algorithm. By default the paper's settings of the agent.",
+        help="What to vary: num_policies=1,2,4 clip_param=0.05:0.4 learning_rate=1e-4:1e-3:log; keys without "
+        "agent. or env. belong to agent.algorithm. By default the paper's settings of the agent.",
     )
     parser.add_argument("--seeds", default="1", help="Number of seeds of each trial (1, 2, ...), or the seeds: 3,7.")
     parser.add_argument("--steps", type=command_line.whole_number, default=200_000, help="Env steps of a training.")

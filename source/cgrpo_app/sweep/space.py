@@ -87,7 +87,7 @@ def parse_space(agent: str, items: list[str]) -> Space:
     Args:
         agent: Short name of the agent.
         items: ``KEY=a,b,c`` for choices, ``KEY=low:high`` for a range, ``KEY=low:high:log`` for a logarithmic one; a
-            key without a dot is one of ``agent.algorithm``.
+            key that begins with neither ``agent.`` nor ``env.`` is one of ``agent.algorithm``.
 
     Raises:
         UserError: If an item is none of these, or there is no item and no built-in space.
@@ -107,7 +107,7 @@ def short_name(key: str) -> str:
 def _parse(item: str) -> tuple[str, BaseDistribution]:
     """One item of ``--search``."""
     key, _, text = item.partition("=")
-    key = key if "." in key else f"agent.algorithm.{key}"
+    key = key if key.startswith(("agent.", "env.")) else f"agent.algorithm.{key}"
     parts = text.split(":")
     try:
         if len(parts) == 1 and "," in text:
