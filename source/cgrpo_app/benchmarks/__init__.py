@@ -11,6 +11,7 @@ from cgrpo_app.errors import UserError
 SUBCOMMANDS = {
     "physics": "env-steps per second of a task per physics preset, and of bare mujoco.rollout",
     "paper": "section 7 of the paper with several seeds, ablations, numbers of policies and groups, other robots",
+    "learning": "time and memory of learning from one rollout, beside PPO and beside separate policies",
     "clustering": "time, memory and exactness of clustering states, beside exact DBSCAN",
 }
 

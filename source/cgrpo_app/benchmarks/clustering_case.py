@@ -11,13 +11,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cgrpo_app.benchmarks.peak_memory import PeakMemory
 from cgrpo_lab.clustering import DBSCAN, backends
 from cgrpo_lab.clustering.base import Frame
 
@@ -77,7 +77,7 @@ def main(settings: dict[str, Any]) -> dict[str, Any]:
     work = _ours if settings["case"] == "ours" else _exact
     # Imports, and on a GPU kernels, are loaded on the first call.
     work(points[:WARM_UP_POINTS], settings)
-    memory = _PeakMemory(device, with_cuml=settings["case"] != "sklearn" and device.type == "cuda")
+    memory = PeakMemory(device, with_cuml=settings["case"] != "sklearn" and device.type == "cuda")
     times = []
     for _ in range(1 if settings["case"] == "sklearn" else REPEATS):
         begin = time.perf_counter(), time.process_time()
@@ -118,37 +118,6 @@ def _exact(points: Tensor, settings: dict[str, Any]) -> tuple[Tensor, float]:
         max_mbytes_per_batch=4096,
     )
     return labels, settings["eps"]
-
-
-class _PeakMemory:
-    """Most memory in use since its construction, less what was in use then."""
-
-    def __init__(self, device: torch.device, with_cuml: bool):
-        self.device = device
-        self.statistics: Any = None
-        if with_cuml:
-            from rmm import statistics
-
-            statistics.enable_statistics()
-            self.statistics = statistics
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            self.before = torch.cuda.memory_allocated(device)
-        else:
-            # Linux: 5 sets the peak back to what is resident now.
-            Path("/proc/self/clear_refs").write_text("5")
-            self.before = self._resident_peak()
-
-    def read(self) -> float:
-        """The peak [MB]."""
-        if self.device.type != "cuda":
-            return (self._resident_peak() - self.before) / 1e6
-        peak = torch.cuda.max_memory_allocated(self.device) - self.before
-        return (peak + self.statistics.get_statistics().peak_bytes) / 1e6
-
-    def _resident_peak(self) -> int:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
             if not args.report_only:
                 Pool(trials, args.jobs, lock).run()
         finally:
-            details = {**settings, "jobs": args.jobs, "command": _command(args, argv)}
+            details = {**settings, "command": _command(args, argv)}
             _write_report(trials, (args.report or folder).absolute(), details)
 
 

@@ -29,8 +29,7 @@ def write_tables(outcomes: list[Outcome], pictures: list[str], settings: dict[st
     """
     sections = [
         "# The paper's experiment",
-        f"Made by `{settings['command']}`\non {settings['hardware']['cpu_cores']} cores, {settings['jobs']} trials"
-        " side by side;"
+        f"Made by `{settings['command']}`\non {settings['hardware']['cpu_cores']} cores;"
         f" {settings['iterations']} iterations of 2048 steps, {settings['num_envs']} environments."
         " [docs/paper.md](../../docs/paper.md) says what the figures mean. Returns are mean rewards per step times"
         " 1000, means over the last tenth of the iterations, learning noise included; ± is the standard deviation over"

@@ -9,20 +9,25 @@ preset, in turns with it: on a shared machine both then meet the same disturbanc
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+
 from cgrpo_app import command_line, run_folder
+from cgrpo_app.benchmarks.physics_case import official_id
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import check_task
 from cgrpo_app.provenance import describe_hardware, describe_versions
 
-PRESETS = ("stock", "newton_mjwarp", "mujoco")
-"""Cases that can be chosen; ``stock`` is Isaac Lab's own manager without this project's graph replay."""
+CASES = ("gymnasium", "mujoco_warp", "stock", "newton_mjwarp", "mujoco")
+"""Cases that can be chosen: the official environment's vector environment, which steps one copy after the other on one
+core, where there is one; bare MuJoCo Warp; Isaac Lab's own manager without this project's graph replay; our presets."""
 
 BARE = "mujoco.rollout"
 
@@ -39,14 +44,16 @@ def main(argv: Sequence[str]) -> None:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
     parser.add_argument("--envs", default="1,16,64,256,1024", help="Numbers of environments, separated by commas.")
-    parser.add_argument("--presets", default=",".join(PRESETS), help=f"Cases, among {', '.join(PRESETS)}.")
+    parser.add_argument("--presets", help=f"Cases, among {', '.join(CASES)}; all that the task has by default.")
+    parser.add_argument("--cores", type=int, help="Processor cores to use; all by default.")
     parser.add_argument("--seconds", type=float, default=5.0, help="Time to measure each case [s].")
     parser.add_argument("--device", help="Device of the cases other than mujoco; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
     if overrides:
         raise UserError(f"{overrides[0]}: the benchmark takes the task as it is registered, without overrides.")
-    task, counts, presets = check_task(args.task), _counts(args.envs), _presets(args.presets)
+    task, counts = check_task(args.task), _counts(args.envs)
+    presets, cores = _presets(args.presets, task), _cores(args.cores)
     if not args.seconds > 0.0:
         raise UserError(f"--seconds {args.seconds}: must be positive.")
     device = resolve_device(args.device)
@@ -54,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
         "task": task,
         "seconds_per_case": args.seconds,
         "versions": describe_versions(),
-        "hardware": describe_hardware(device),
+        "hardware": {**describe_hardware(device), "cpu_cores": len(cores)},
         "command": " ".join(["scripts/benchmark.py", "physics", *argv]),
         "rows": [],
     }
@@ -63,29 +70,33 @@ def main(argv: Sequence[str]) -> None:
         run_folder.write_json(args.json, result)
     print(f"{'case':<16}{'envs':>6}{'env-steps/s':>14}{'ratio to ' + BARE:>26}")
     for count in counts:
-        for row in _measure(task, count, presets, args.seconds, device):
+        for row in _measure(task, count, presets, args.seconds, device, cores):
             result["rows"].append(row)
             print(f"{row['case']:<16}{row['envs']:>6}{row['env_steps_per_s']:>14.0f}{row['ratio_to_mujoco']:>26.3f}")
             if args.json is not None:
                 run_folder.write_json(args.json, result)
 
 
-def _measure(task: str, count: int, presets: list[str], seconds: float, device: str) -> list[dict[str, Any]]:
+def _measure(
+    task: str, count: int, presets: list[str], seconds: float, device: str, cores: list[int]
+) -> list[dict[str, Any]]:
     """Rows of all cases at one number of environments, bare MuJoCo first."""
-    rates = _run_case(task, "mujoco", count, seconds, "cpu")
+    rates = _run_case(task, "mujoco", count, seconds, "cpu", cores)
     for preset in presets:
         if preset != "mujoco":
-            rates |= _run_case(task, preset, count, seconds, device)
+            rates |= _run_case(task, preset, count, seconds, "cpu" if preset == "gymnasium" else device, cores)
     return [
         {"case": case, "envs": count, "env_steps_per_s": rates[case], "ratio_to_mujoco": rates[case] / rates[BARE]}
         for case in (BARE, *presets)
     ]
 
 
-def _run_case(task: str, case: str, count: int, seconds: float, device: str) -> dict[str, float]:
+def _run_case(task: str, case: str, count: int, seconds: float, device: str, cores: list[int]) -> dict[str, float]:
     """Rates [env-steps/s] by case name, from a fresh process."""
     command = [sys.executable, "-m", "cgrpo_app.benchmarks.physics_case", task, case, str(count), str(seconds), device]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+    )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise UserError(f"case {case} with {count} environments failed: {reason}")
@@ -102,9 +113,19 @@ def _counts(text: str) -> list[int]:
     return counts
 
 
-def _presets(text: str) -> list[str]:
-    presets = text.split(",")
-    for preset in presets:
-        if preset not in PRESETS:
-            raise UserError(f"--presets {text}: {preset!r} is no case; there are {', '.join(PRESETS)}.")
-    return presets
+def _presets(text: str | None, task: str) -> list[str]:
+    known = [case for case in CASES if case != "gymnasium" or official_id(task) in gym.registry]
+    if text is None:
+        return known
+    for preset in text.split(","):
+        if preset not in known:
+            raise UserError(f"--presets {text}: {task} has no case {preset!r}; there are {', '.join(known)}.")
+    return text.split(",")
+
+
+def _cores(count: int | None) -> list[int]:
+    """The first so many of the cores that this process may use."""
+    cores = sorted(os.sched_getaffinity(0))
+    if count is not None and not 1 <= count <= len(cores):
+        raise UserError(f"--cores {count}: must be between 1 and {len(cores)}.")
+    return cores[:count]

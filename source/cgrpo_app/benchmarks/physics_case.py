@@ -32,11 +32,13 @@ def main(task: str, case: str, num_envs: int, seconds: float, device: str) -> di
 
     Args:
         task: Registered task id.
-        case: ``stock``, ``newton_mjwarp`` or ``mujoco``; the last one measures bare ``mujoco.rollout`` too.
+        case: See :data:`cgrpo_app.benchmarks.physics.CASES`; ``mujoco`` measures bare ``mujoco.rollout`` too.
         num_envs: Number of environments E.
         seconds: Time to measure [s].
         device: Device of the simulation.
     """
+    if case == "gymnasium":
+        return _rates({case: _official(task, num_envs)}, seconds, device)
     env = gym.make(task, cfg=_configure(task, case, num_envs, device)).unwrapped
     env.reset()
     generator = torch.Generator().manual_seed(0)
@@ -50,6 +52,8 @@ def main(task: str, case: str, num_envs: int, seconds: float, device: str) -> di
 
     for _ in range(10):
         step_env()
+    if case == "mujoco_warp":
+        return _rates({case: _bare_warp(env)}, seconds, device)
     measured = {case: step_env}
     if case == "mujoco":
         measured["mujoco.rollout"] = _bare_rollout(env, step_env)
@@ -65,7 +69,7 @@ def _configure(task: str, case: str, num_envs: int, device: str) -> Any:
     import cgrpo_tasks  # noqa: F401  registers the tasks where the project is not installed
 
     cfg = load_cfg_from_registry(task, "env_cfg_entry_point")
-    cfg = resolve_presets(cfg, ["newton_mjwarp" if case == "stock" else case])
+    cfg = resolve_presets(cfg, ["mujoco" if case == "mujoco" else "newton_mjwarp"])
     if case == "stock":
         ours = cfg.sim.physics
         names = {field.name for field in fields(MJWarpSolverCfg)} - {"class_type"}
@@ -73,6 +77,56 @@ def _configure(task: str, case: str, num_envs: int, device: str) -> Any:
         cfg.sim.physics = NewtonCfg(solver_cfg=solver, num_substeps=ours.num_substeps)
     cfg.scene.num_envs, cfg.sim.device, cfg.seed = num_envs, device, 0
     return cfg
+
+
+def official_id(task: str) -> str:
+    """Id that an official environment of a task would have."""
+    return f"{task.removesuffix('-CGRPO')}-v4"
+
+
+def _official(task: str, num_envs: int) -> Callable[[], int]:
+    """The official environment's vector environment under random actions."""
+    envs = gym.make_vec(official_id(task), num_envs=num_envs, vectorization_mode="sync")
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(RECORDED_STEPS)]
+    index = iter(range(sys.maxsize))
+
+    def step_official() -> int:
+        envs.step(actions[next(index) % RECORDED_STEPS])
+        return num_envs
+
+    return step_official
+
+
+def _bare_warp(env: Any) -> Callable[[], int]:
+    """MuJoCo Warp on the running environment's model and its last controls, without anything in between.
+
+    On a GPU the kernels are replayed as one graph, on a CPU, where Warp users have no graphs, they are launched.
+    """
+    import mujoco_warp
+    import warp as wp
+
+    solver = env.sim.physics_manager._solver
+    physics_steps = env.cfg.decimation * env.cfg.sim.physics.num_substeps
+
+    def step_warp() -> int:
+        for _ in range(physics_steps):
+            mujoco_warp.step(solver.mjw_model, solver.mjw_data)
+        return env.num_envs
+
+    with wp.ScopedDevice(solver.model.device):
+        step_warp()
+        if not wp.get_device().is_cuda:
+            return step_warp
+        with wp.ScopedCapture() as capture:
+            step_warp()
+
+    def replay() -> int:
+        wp.capture_launch(capture.graph)
+        return env.num_envs
+
+    return replay
 
 
 def _bare_rollout(env: Any, step_env: Callable[[], int]) -> Callable[[], int]:

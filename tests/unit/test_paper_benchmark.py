@@ -1,0 +1,133 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The paper's experiment: what is run, what goes on after a kill, and how its statements are judged."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cgrpo_app.benchmarks import paper
+from cgrpo_app.benchmarks.paper_results import Difference, Outcome, claims, read_outcome
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, STUDIES, Trial
+from cgrpo_app.errors import UserError
+from cgrpo_lab.algorithms.config import CGRPOCfg
+
+ITERATIONS = 50
+
+
+def trial(root: Path, case=FULL, seed=1) -> Trial:
+    return Trial(case, seed, ITERATIONS, 64, root, Path("scripts"))
+
+
+def leave_run(made: Trial, reward: float, iterations: int = ITERATIONS) -> Path:
+    """Write what ``train.py`` leaves; every policy's reward rises to the given one."""
+    folder = made.folder / "rsl_rl" / "experiment" / "2026-01-01_00-00-00"
+    folder.mkdir(parents=True)
+    (folder / "model_50.pt").touch()
+    names = [f"Policy/reward_{i}" for i in range(made.case.policies)]
+    with (folder / "progress.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["iteration", "env_steps", "wall_time_s", "Train/mean_reward", *names])
+        writer.writeheader()
+        for i in range(iterations):
+            rewards = {name: reward * i / iterations - 0.01 * number for number, name in enumerate(names)}
+            returns = "" if i < 5 else 1000 * reward * i / iterations
+            writer.writerow(
+                {"iteration": i, "env_steps": 2048 * i, "wall_time_s": i, "Train/mean_reward": returns, **rewards}
+            )
+    (folder / "report.json").write_text(
+        json.dumps({"iterations": iterations, "final_policy": {"return": {"mean": 1000 * reward}}})
+    )
+    (folder / "launch.json").write_text(json.dumps({"max_iterations": ITERATIONS}))
+    return folder
+
+
+def outcome(case: str, seed: int, ends: tuple[float, float], noise: float = 1.0) -> Outcome:
+    """Curves from -600 to their ends in a straight line with noise."""
+    draw = np.random.default_rng([seed, len(case)])
+    curves = np.linspace(-600.0, np.array(ends), ITERATIONS, axis=1) + noise * draw.normal(size=(2, ITERATIONS))
+    return Outcome(case, "main", seed, curves, np.full(ITERATIONS, np.nan), 0.0, 1.0)
+
+
+def test_every_case_is_one_component_or_one_pair_of_numbers():
+    """Names are folders, so they differ; settings are ones the algorithm has."""
+    cases = [case for study in STUDIES.values() for case in study]
+    assert len({case.name for case in cases}) == len(cases)
+    assert len({case.overrides for case in ABLATIONS}) == len(ABLATIONS)
+    pairs = {(case.policies, case.groups) for case in (FULL, *GRID)}
+    assert pairs == {(n, k) for n in (2, 4, 8, 16) for k in (1, 2, 4) if k <= n}
+    known = set(CGRPOCfg.__dataclass_fields__)
+    assert {item.removeprefix("agent.algorithm.").split("=")[0] for case in cases for item in case.overrides} <= known
+
+
+def test_a_trial_goes_on_where_it_was_killed(tmp_path):
+    made = trial(tmp_path)
+    assert "--max_iterations" in made.next_step().command and made.progress() == 0.0
+    leave_run(made, 0.1, iterations=20)
+    command = made.next_step().command
+    assert command[command.index("--load_run") + 1] == "2026-01-01_00-00-00" and "--resume" in command
+    assert "agent.num_steps_per_env=32" in command and not made.is_finished()
+    assert 0.3 < made.progress() < 0.5
+
+
+def test_a_finished_trial_is_read(tmp_path):
+    made = trial(tmp_path)
+    leave_run(made, 0.1)
+    assert made.next_step() is None
+    result = read_outcome(made)
+    assert result.curves.shape == (2, ITERATIONS)
+    last = 1000 * 0.1 * np.arange(45, 50).mean() / 50
+    np.testing.assert_allclose(result.ends, [last, last - 10.0])
+    assert result.start == pytest.approx(-5.0) and result.episode_end == pytest.approx(last)
+    assert result.unsteadiness == pytest.approx(0.0, abs=1e-6) and result.deterministic == 100.0
+
+
+def test_statements_hold_only_where_seeds_agree():
+    """Clear differences are told, and so are ones that are none."""
+    clear = [outcome("full", s, (600.0 + s, 500.0 + s), noise=1.0) for s in range(5)]
+    clear += [outcome("simple", s, (300.0 + s, 200.0 + s), noise=9.0) for s in range(5)]
+    assert [claim.verdict for claim in claims(clear)] == ["yes", "yes", "yes", "yes"]
+    spread = (-300.0, 500.0, 0.0, -200.0, 300.0)
+    vague = [outcome(case, s, (end, -end), noise=1.0) for case in ("full", "simple") for s, end in enumerate(spread)]
+    assert [claim.verdict for claim in claims(vague)] == ["yes", "not shown", "not shown", "not shown"]
+    swapped = [Outcome("simple" if o.case == "full" else "full", *list(vars(o).values())[1:]) for o in clear]
+    assert claims(swapped)[1].verdict == "no, the opposite"
+    assert claims(clear[:5]) == []
+    assert str(Difference.of([1.0], [2.0])) == "-1" and Difference.of([1.0], [2.0]).verdict == "not shown"
+
+
+def test_report_of_what_is_finished(tmp_path, capsys):
+    """Tables, pictures and figures; paths of this machine are left out; another setting needs another folder."""
+    out, report = tmp_path / "out", tmp_path / "report"
+    for case in (FULL, SIMPLE, ABLATIONS[0], GRID[0], *STUDIES["transfer"]):
+        for seed in (1, 2):
+            leave_run(trial(out, case, seed), 0.1 * seed)
+    options = ["--out", str(out), "--report", str(report), "--iterations", str(ITERATIONS)]
+    paper.main([*options, "--report_only"])
+    assert "both variants learn: yes" in capsys.readouterr().out
+    page = (report / "README.md").read_text()
+    for picture in ("curves", "ablation", "grid", "transfer"):
+        assert f"({picture}.svg)" in page and (report / f"{picture}.svg").read_text().lstrip().startswith("<?xml")
+    assert "| no reference | 2 |" in page and "| 2 | 1 | 2 |" in page and "| Ant simple | 2 |" in page
+    results = (report / "results.json").read_text()
+    assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 16
+    with pytest.raises(UserError, match="--iterations 60: the trials in .* have 50"):
+        paper.main(["--out", str(out), "--iterations", "60", "--report_only"])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--studies", "main,mian", "mian: is no study"),
+        ("--num_envs", "48", "must divide the 2048"),
+        ("--num_envs", "8", "must be a multiple of the 16 policies"),
+        ("--iterations", "5", "must be at least 10"),
+        ("--jobs", "0", "must be at least 1"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, option, value, message):
+    with pytest.raises(UserError, match=message):
+        paper.main(["--out", str(tmp_path), option, value])
