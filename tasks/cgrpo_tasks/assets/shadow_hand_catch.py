@@ -28,10 +28,13 @@ _MODELS = "cgrpo_tasks.assets.shadow_hand_catch_mjcf"
 OBJECTS = {"egg": "egg_spec", "block": "catch_block_spec", "pen": "pen_spec"}
 """What can be thrown, with the function that describes it."""
 
+BASE_JOINT_NAMES = tuple(f"base_rx:{i}" for i in range(len(BASE_JOINTS)))
+"""Isaac Lab's names of the base's joints, of which Newton makes one joint, in the order of the model's."""
+
 MOUNT_IN_BASE = (0.0, 0.5**0.5, -(0.5**0.5), 0.0)
 """Rotation (x, y, z, w) of the mount in Bi-DexHands' frame of the hand, from which its fingers point along -y."""
 
-PREFIXES = ("right", "left")
+SIDES = ("right", "left")
 """Both hands in the order of observations and actions."""
 
 _PLACES = {"right": ((0.0, -0.55, 0.5), 0.3925), "left": ((0.0, -1.15, 0.5), -0.3925)}
@@ -65,10 +68,7 @@ EGG_VALUES = CATCH_VALUES | {"Object": MjcfValuesCfg(contact_masks={".*": (1, 1)
 
 
 def hand_cfg(side: str) -> ArticulationCfg:
-    """Return one of the two hands, ``right`` or ``left``; both have the shape of a right one.
-
-    The six joints of the base are called ``base_rx:0`` to ``base_rx:5``: Newton makes one joint of them.
-    """
+    """Return one of the two hands, ``right`` or ``left``; both have the shape of a right one."""
     position, roll = _PLACES[side]
     base = quat_from_euler_xyz(*(torch.tensor(angle, dtype=torch.float64) for angle in (0.0, roll, _YAW)))
     rotation = quat_mul(base, torch.tensor(MOUNT_IN_BASE, dtype=torch.float64))
@@ -100,7 +100,3 @@ def object_cfg(name: str, position: tuple[float, float, float]) -> RigidObjectCf
         spawn=MjSpecFileCfg(spec=f"{_MODELS}:{OBJECTS[name]}"),
         init_state=RigidObjectCfg.InitialStateCfg(pos=position),
     )
-
-
-BASE_JOINT_NAMES = tuple(f"base_rx:{i}" for i in range(len(BASE_JOINTS)))
-"""Isaac Lab's names of the joints of the base, in the order of :data:`~.shadow_hand_catch_mjcf.BASE_JOINTS`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cgrpo_tasks.assets.shadow_hand_catch import PREFIXES
+from cgrpo_tasks.assets.shadow_hand_catch import SIDES
 from cgrpo_tasks.assets.shadow_hand_mjcf import ACTUATED_JOINTS, FINGERTIPS, JOINTS
 
 from .env_cfg import CatchEggEnvCfg
@@ -25,7 +25,7 @@ def describe_observations(cfg: CatchEggEnvCfg) -> list[dict[str, Any]]:
     velocity, force = cfg.joint_velocity_scale, cfg.force_scale
     tips = len(FINGERTIPS)
     terms = []
-    for side in PREFIXES:
+    for side in SIDES:
         terms += [
             (f"{side}_joint_pos", len(JOINTS), 1.0, "1", "lower limit -1, upper limit 1"),
             (f"{side}_joint_vel", len(JOINTS), velocity, "rad/s", ""),
@@ -72,7 +72,7 @@ def describe_actions(cfg: CatchEggEnvCfg, target_limits: list[list[float]]) -> l
     offset = [(high + low) / 2 for low, high in zip(lower, upper, strict=True)]
     wrench = (("force", "BodyForceAction", cfg.base_force), ("torque", "BodyTorqueAction", cfg.base_torque))
     parts = []
-    for side in PREFIXES:
+    for side in SIDES:
         parts += [
             {
                 "name": f"{side}_base_{name}",

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 
 from cgrpo_tasks.assets import shadow_hand_catch_mjcf as models
-from cgrpo_tasks.assets.shadow_hand_catch import PREFIXES, hand_cfg
+from cgrpo_tasks.assets.shadow_hand_catch import SIDES, hand_cfg
 from cgrpo_tasks.assets.shadow_hand_mjcf import JOINTS
 
 from .env import ShadowHandCatchEnv
@@ -44,7 +44,7 @@ class CatchScene:
         self._joints = np.array(
             [
                 [[self.model.joint(f"env{i}/{side}/{name}").qposadr[0] for name in names] for i in range(len(env_ids))]
-                for side in PREFIXES
+                for side in SIDES
             ]
         )
         self._bodies = {
@@ -103,7 +103,7 @@ def _build(shape: str, count: int, width: int, height: int) -> mujoco.MjSpec:
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], rgba=[0.86, 0.88, 0.9, 1])
     for i in range(count):
         frame = world.add_frame(pos=[SPACING * i, 0.0, 0.0])
-        for side in PREFIXES:
+        for side in SIDES:
             _attach_hand(spec, frame, side, f"env{i}/{side}/")
         for name, colour in COLOURS.items():
             _add_marker(spec, frame, shape, f"env{i}/{name}", colour)

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 
-from cgrpo_tasks.assets.shadow_hand_catch import PREFIXES
+from cgrpo_tasks.assets.shadow_hand_catch import SIDES
 
 from .env import ShadowHandCatchEnv
 
@@ -39,11 +39,11 @@ class TwoAgentView:
             env: The environment, not wrapped.
         """
         self._env = env
-        self.possible_agents = list(PREFIXES)
+        self.possible_agents = list(SIDES)
         size = env.single_observation_space["policy"].shape[0]
-        actions = env.single_action_space.shape[0] // len(PREFIXES)
-        self.observation_spaces = dict.fromkeys(PREFIXES, _box(size - HAND_SIZE))
-        self.action_spaces = dict.fromkeys(PREFIXES, _box(actions))
+        actions = env.single_action_space.shape[0] // len(SIDES)
+        self.observation_spaces = dict.fromkeys(SIDES, _box(size - HAND_SIZE))
+        self.action_spaces = dict.fromkeys(SIDES, _box(actions))
         self.state_space = _box(size)
 
     @property
@@ -69,7 +69,7 @@ class TwoAgentView:
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict, dict]:
         """Reset all envs; returns observations ``[E, 223]`` and infos by agent. Arguments as in Gymnasium."""
         observations, info = self._env.reset(seed=seed, options=options)
-        return self._split(observations), dict.fromkeys(PREFIXES, info)
+        return self._split(observations), dict.fromkeys(SIDES, info)
 
     def step(self, actions: dict[str, torch.Tensor]) -> tuple[dict, dict, dict, dict, dict]:
         """Make a control step.
@@ -80,9 +80,9 @@ class TwoAgentView:
         Returns:
             Observations ``[E, 223]``, rewards ``[E]``, terminations ``[E]``, truncations ``[E]`` and infos by agent.
         """
-        joint = torch.cat([actions[agent] for agent in PREFIXES], dim=-1)
+        joint = torch.cat([actions[agent] for agent in SIDES], dim=-1)
         observations, *common = self._env.step(joint)
-        return (self._split(observations), *(dict.fromkeys(PREFIXES, value) for value in common))
+        return (self._split(observations), *(dict.fromkeys(SIDES, value) for value in common))
 
     def state(self) -> torch.Tensor:
         """Return what both agents see together, ``[E, 422]``."""
@@ -95,7 +95,7 @@ class TwoAgentView:
     @staticmethod
     def _split(observations: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         right, left, common = observations["policy"].tensor_split((HAND_SIZE, 2 * HAND_SIZE), dim=-1)
-        return {agent: torch.cat((own, common), dim=-1) for agent, own in zip(PREFIXES, (right, left), strict=True)}
+        return {agent: torch.cat((own, common), dim=-1) for agent, own in zip(SIDES, (right, left), strict=True)}
 
 
 def _box(size: int) -> gym.spaces.Box:
