@@ -37,7 +37,7 @@ def measure(base: Case) -> dict[str, dict[str, Any]]:
     for factor, cases in factors.items():
         sizes = [size for size, _ in cases]
         seconds = [min(each["seconds"] for each in run(case)) for _, case in cases]
-        half = len(sizes) // 2
+        half = (len(sizes) - 1) // 2
         found[factor] = {
             "sizes": sizes,
             "seconds": seconds,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -137,15 +137,13 @@ class LeastSquares(AdvantageEstimator):
         Returns:
             Advantages, baseline (both ``[T, E]``) and diagnostics.
         """
-        fixed = self.features(rollout.states)
-        features = self._with_policy_features(fixed, rollout.observations, self.encoder)
         is_first = not self.fitted.num_samples.item()
-        values = self.fitted(features)
-        self.fitted.fit(features, rollout)
+        values = torch.empty_like(rollout.states[..., 0])
+        self.fitted.fit(self._features(rollout, self.encoder, values), rollout)
         if is_first:
-            values = self.fitted(features)
+            values = torch.stack([self.fitted(features) for features in self._features(rollout, self.encoder)])
         if self.next_fitted is not None:
-            self._prepare_successor(fixed, rollout)
+            self._prepare_successor(rollout)
         advantages = generalised_advantage(
             rollout.rewards, values, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.lam
         )
@@ -161,19 +159,35 @@ class LeastSquares(AdvantageEstimator):
         Returns:
             Values, ``[...]``, in reward units; zero before the first fit.
         """
-        return self.fitted(self._with_policy_features(self.features(states), observations, self.encoder))
+        return self.fitted(self._state_features(states, observations, self.encoder))
 
-    def _with_policy_features(self, features: Tensor, observations: Tensor | None, encoder: Encoder | None) -> Tensor:
-        """Features ``[..., F]`` followed by those of the policy, if asked for."""
+    def _state_features(self, states: Tensor, observations: Tensor | None, encoder: Encoder | None) -> Tensor:
+        """Random features of states ``[..., S]``, and, if asked for, those of the policy, ``[..., F]``."""
         if encoder is None:
-            return features
-        # As the cosines do, their squares sum up to about one.
-        return torch.cat((features, encoder(observations) / math.sqrt(encoder.num_features)), dim=-1)
+            return self.features(states)
+        # As those of the cosines do, the squares sum up to about one.
+        learned = encoder(observations) / math.sqrt(encoder.num_features)
+        return torch.cat((self.features(states), learned), dim=-1)
 
-    def _prepare_successor(self, features: Tensor, rollout: GroupRollout) -> None:
+    def _features(
+        self, rollout: GroupRollout, encoder: Encoder | None, values: Tensor | None = None
+    ) -> Iterator[Tensor]:
+        """Features of one step after the other, ``[E, F]``: those of a rollout would be its largest tensor by far.
+
+        Args:
+            rollout: States and observations.
+            encoder: Features of the policy, if asked for.
+            values: Where to put the present values of the states, ``[T+1, E]``.
+        """
+        for t, (states, observations) in enumerate(zip(rollout.states, rollout.observations, strict=True)):
+            features = self._state_features(states, observations, encoder)
+            if values is not None:
+                values[t] = self.fitted(features)
+            yield features
+
+    def _prepare_successor(self, rollout: GroupRollout) -> None:
         """Fit the value on newer policy features, and let it take over when it has seen ``renew_interval`` rollouts."""
-        newer = self._with_policy_features(features, rollout.observations, self.next_encoder)
-        self.next_fitted.fit(newer, rollout)
+        self.next_fitted.fit(self._features(rollout, self.next_encoder), rollout)
         self.iterations += 1
         if self.iterations % self.renew_interval == 0:
             self.encoder.load_state_dict(self.next_encoder.state_dict())

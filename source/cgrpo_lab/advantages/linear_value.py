@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,11 +62,11 @@ class LinearValue(nn.Module):
         """Values of states with these features, ``[..., F]`` -> ``[...]``; zero before the first fit."""
         return features @ self.weights.to(features.dtype)
 
-    def fit(self, features: Tensor, rollout: GroupRollout) -> None:
+    def fit(self, features: Iterable[Tensor], rollout: GroupRollout) -> None:
         """Add a rollout to the sums and solve them; leave everything as it was if that is not finite.
 
         Args:
-            features: Features of the rollout's states, ``[T+1, E, F]``.
+            features: Features of the rollout's states, ``T + 1`` tensors ``[E, F]`` or one ``[T+1, E, F]``.
             rollout: Rewards, terminations and time-outs ``[T, E]``.
         """
         matrix, vector = normal_equations(
@@ -99,7 +100,7 @@ class LinearValue(nn.Module):
 
 
 def normal_equations(
-    features: Tensor, rewards: Tensor, terminated: Tensor, time_outs: Tensor, *, gamma: float, lam: float
+    features: Iterable[Tensor], rewards: Tensor, terminated: Tensor, time_outs: Tensor, *, gamma: float, lam: float
 ) -> tuple[Tensor, Tensor]:
     """Sum up the LSTD(lambda) equations of a rollout.
 
@@ -107,7 +108,8 @@ def normal_equations(
     (TF32), their rounding would exceed the ridge.
 
     Args:
-        features: Features of the states, ``[T+1, E, F]``.
+        features: Features of the states, ``T + 1`` tensors ``[E, F]`` or one ``[T+1, E, F]``. A generator may make
+            them one by one, so that never more than two exist.
         rewards: Rewards, ``[T, E]``.
         terminated: True ends of the episode, ``[T, E]`` bool.
         time_outs: Ends by the clock, ``[T, E]`` bool.
@@ -117,18 +119,20 @@ def normal_equations(
     Returns:
         Matrix ``sum z (phi - gamma phi')^T`` ``[F, F]`` and vector ``sum z r`` ``[F]``, float64.
     """
-    size = features.shape[-1]
-    matrix = features.new_zeros(size, size, dtype=torch.float64)
-    vector = features.new_zeros(size, dtype=torch.float64)
-    trace = torch.zeros_like(features[0], dtype=torch.float64)
+    features = iter(features)
+    present = next(features)
+    size = present.shape[-1]
+    matrix = present.new_zeros(size, size, dtype=torch.float64)
+    vector = present.new_zeros(size, dtype=torch.float64)
+    trace = torch.zeros_like(present, dtype=torch.float64)
     trace_decay = gamma * lam * (~(terminated | time_outs)).double().unsqueeze(-1)
-    # Step by step rather than all at once: the float64 copies then stay at [E, F].
-    for t in range(len(rewards)):
-        following = successor(features[t : t + 2], terminated[t : t + 1], time_outs[t : t + 1])[0]
-        trace += features[t]
-        matrix.addmm_(trace.T, torch.sub(features[t].double(), following, alpha=gamma))
+    for t, later in enumerate(features):
+        following = successor(torch.stack((present, later)), terminated[t : t + 1], time_outs[t : t + 1])[0]
+        trace += present
+        matrix.addmm_(trace.T, torch.sub(present.double(), following, alpha=gamma))
         vector.addmv_(trace.T, rewards[t].double())
         trace *= trace_decay[t]
+        present = later
     return matrix, vector
 
 
