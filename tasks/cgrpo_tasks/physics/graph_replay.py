@@ -10,11 +10,12 @@ kernel launches from Python per substep on the CPU, which takes longer than the 
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import ClassVar
 
 import warp as wp
 from mujoco_warp._src.types import DisableBit
-from newton import Model
+from newton import Model, ModelFlags
 
 from isaaclab.physics import PhysicsManager
 from isaaclab.sim import SimulationContext
@@ -53,9 +54,16 @@ class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsM
     def _build_solver(cls, model: Model, solver_cfg: MJWarpSolverCfg) -> None:
         # A recording refers to the arrays of the model it was made with.
         cls._graphs.clear()
-        super()._build_solver(model, solver_cfg)
-        # Boxes then meet by MuJoCo's own algorithm; nothing else heeds this flag once the model is built.
+        if not solver_cfg.primitive_boxes:
+            super()._build_solver(model, solver_cfg)
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*authored margin=\S+ zeroed")
+            super()._build_solver(model, solver_cfg)
+        # Nothing else heeds this flag once the model is built. Newton leaves out margins for the other algorithm's sake.
         cls._solver.mjw_model.opt.disableflags |= DisableBit.NATIVECCD
+        cls._solver._zero_margins_for_native_ccd = False
+        cls._solver.notify_model_changed(ModelFlags.SHAPE_PROPERTIES)
 
     @classmethod
     def _solver_specific_clear(cls) -> None:

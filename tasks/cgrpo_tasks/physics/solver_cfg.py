@@ -53,6 +53,9 @@ class GraphReplaySolverCfg(MJWarpSolverCfg):
     mjcf_values: dict[str, MjcfValuesCfg] = {}
     """What the MJCF of an asset says and its USD does not, by the name of the asset's prim in an environment."""
 
+    primitive_boxes: bool = False
+    """Whether boxes meet by MuJoCo's own algorithm, which knows margins, or by MuJoCo Warp's for all convex shapes."""
+
 
 @configclass
 class NativeMujocoSolverCfg(MJWarpSolverCfg):
@@ -71,6 +74,9 @@ class NativeMujocoSolverCfg(MJWarpSolverCfg):
 
     mjcf_values: dict[str, MjcfValuesCfg] = {}
     """See :attr:`GraphReplaySolverCfg.mjcf_values`."""
+
+    primitive_boxes: bool = True
+    """MuJoCo C has no other algorithm."""
 
     num_threads: int | None = None
     """Threads that step the environments; None takes every core this process may use."""

@@ -50,9 +50,10 @@ def _simulation() -> SimulationCfg:
                 "ls_iterations": 50,
                 "tolerance": 1.0e-8,
                 "enable_multiccd": True,
-                # Three times what 64 hands with random actions needed; too little is an error, not a dropped contact.
-                "nconmax": 40,
-                "njmax": 200,
+                "primitive_boxes": True,
+                # Twice what random actions needed in 24,000 time steps; too little is an error.
+                "nconmax": 32,
+                "njmax": 224,
                 "mjcf_values": {"Robot": HAND_VALUES, "Block": BLOCK_VALUES, "Floor": FLOOR_VALUES},
             },
             num_substeps=FRAME_SKIP,
