@@ -4,9 +4,11 @@
 """Versions and hardware that a result depends on."""
 
 import os
+import platform
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +24,14 @@ def describe_versions() -> dict[str, str]:
 
 def describe_hardware(device: str) -> dict[str, Any]:
     """Processor and GPU a result was made on."""
-    hardware: dict[str, Any] = {"device": device, "cpu_cores": len(os.sched_getaffinity(0))}
+    hardware: dict[str, Any] = {"device": device, "cpu": _processor(), "cpu_cores": len(os.sched_getaffinity(0))}
     if device.startswith("cuda"):
         hardware["gpu"] = torch.cuda.get_device_name(device)
     return hardware
+
+
+def _processor() -> str:
+    """Name of the processor; its architecture where the kernel tells no name (ARM)."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -204,6 +204,14 @@ class TestReport:
         main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
         assert "<script>" not in (out / "report.html").read_text()
 
+    def test_a_policy_whose_return_is_not_finite_has_failed(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
+        file = next(out.glob("runs/*/*/seed_2/evaluation.json"))
+        file.write_text(json.dumps({"episodes": 100, "return": {"mean": float("nan"), "std": 1.0}}))
+        main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
+        assert results(out)["agents"]["cgrpo"]["failed"] == 1
+        assert "the return of the final policy is not finite" in (out / "report.html").read_text()
+
     def test_unfinished_runs_are_named_and_left_out(self, tmp_path):
         out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
         next(out.glob("runs/*/*/seed_2/evaluation.json")).unlink()

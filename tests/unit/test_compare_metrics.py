@@ -56,7 +56,7 @@ class TestStability:
         assert metrics.sample_std(np.array([1.0, 3.0, 8.0])) == pytest.approx(math.sqrt(13.0))
 
     def test_one_run_has_no_spread(self):
-        assert metrics.sample_std(np.array([3.0])) == 0.0
+        assert metrics.sample_std(np.array([3.0])) is None
 
 
 class TestAggregates:

@@ -34,9 +34,9 @@ def last_part(steps: np.ndarray, returns: np.ndarray) -> np.ndarray:
     return returns[steps > (1.0 - LAST_PART) * steps[-1]]
 
 
-def sample_std(values: np.ndarray) -> float:
-    """Standard deviation with n - 1; 0 for a single value, which tells nothing about spread."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+def sample_std(values: np.ndarray) -> float | None:
+    """Standard deviation with n - 1; None for a single value, which tells nothing about spread."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
 def median_with_failures(values: list[float], runs: int) -> float:

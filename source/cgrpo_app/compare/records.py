@@ -60,10 +60,13 @@ def read_record(run: Run) -> Record:
         record.report = run_folder.read_json(run.training_folder / "report.json")
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)
         record.steps, record.seconds, record.returns = read_curve(run.training_folder)
-        judged = read_result(run.folder / GENERALISATION)
+        judged = read_result(run.folder / GENERALISATION) if run.judge is not None else None
         if judged is not None:
             record.perturbed = {"none": judged["return"]["mean"]}
             record.perturbed |= {name: result["return"]["mean"] for name, result in judged["perturbed"].items()}
+        figures = [record.evaluation["return"]["mean"], *(record.perturbed or {}).values()]
+        if not np.isfinite(figures).all():
+            record.state, record.error = FAILED, "evaluate: the return of the final policy is not finite"
     return record
 
 

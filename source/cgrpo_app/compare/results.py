@@ -175,7 +175,7 @@ def summarize_agent(comparison: Comparison, rows: list[dict[str, Any]], agent: s
     }
     if scores is not None:
         summary["iqm"] = asdict(statistics.estimate(statistics.interquartile_mean, *scores))
-        summary["std_between_runs"] = float(np.mean([metrics.sample_std(task) for task in scores]))
+        summary["std_between_runs"] = _mean_of([metrics.sample_std(task) for task in scores])
         levels = np.linspace(0.0, max(1.2, *(row["score"] for row in rows if "score" in row)), LEVEL_POINTS)
         profile = statistics.performance_profile(scores, levels)
         low, high = statistics.band(lambda *drawn: statistics.performance_profile(drawn, levels), *scores)
@@ -226,16 +226,21 @@ def _within(comparison: Comparison, judged: list[dict[str, Any]]) -> float | Non
     """Mean over finished runs of the spread within their last tenth, in scores."""
     spreads = []
     for row in judged:
-        if row["state"] == FINISHED:
+        if row.get("last_part_std") is not None:
             reference = comparison.references[row["task"]]
             spreads.append(row["last_part_std"] / (reference.expert - reference.random))
-    return float(np.mean(spreads)) if spreads else None
+    return _mean_of(spreads)
 
 
 def _mean(rows: list[dict[str, Any]], key: str) -> float | None:
     """Mean of a figure over the rows that have it."""
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return float(np.mean(values)) if values else None
+    return _mean_of([row.get(key) for row in rows])
+
+
+def _mean_of(values: list[float | None]) -> float | None:
+    """Mean of the values that exist; None if there is none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _mean_perturbed(rows: list[dict[str, Any]]) -> dict[str, float] | None:

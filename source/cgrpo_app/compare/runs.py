@@ -85,7 +85,7 @@ class Run:
         training = self.training_folder
         if read_result(self.folder / EVALUATION) is None:
             return Step("evaluate", self._evaluate_command(training))
-        if self._judge is not None and read_result(self.folder / GENERALISATION) is None:
+        if self.judge is not None and read_result(self.folder / GENERALISATION) is None:
             return Step("generalise", self._generalise_command(training))
         return None
 
@@ -105,7 +105,8 @@ class Run:
         return " ".join(["python scripts/train.py", *self._train_options()])
 
     @property
-    def _judge(self) -> str | None:
+    def judge(self) -> str | None:
+        """Environment that judges generalisation; None if it is not measured."""
         return judge_environment(self.settings, self.task) if self.settings.robustness else None
 
     def _train_options(self) -> list[str]:
@@ -131,7 +132,7 @@ class Run:
         return [*python(self.scripts / "evaluate.py"), *options]
 
     def _generalise_command(self, training: Path) -> list[str]:
-        options = ["--policy", str(training / "exported" / "policy.onnx"), "--env", str(self._judge)]
+        options = ["--policy", str(training / "exported" / "policy.onnx"), "--env", str(self.judge)]
         options += ["--episodes", str(self.settings.robustness), "--robustness", str(self.settings.robustness)]
         options += ["--seed", str(JUDGE_SEED), "--json", str(self.folder / GENERALISATION)]
         return [*python(self.scripts / "sim2sim.py"), *options]

@@ -192,12 +192,12 @@ def judge(runs: tuple[Run, ...]) -> tuple[float, dict[str, float]]:
     """Performance and stability of a configuration, both over the last tenth of its trainings.
 
     Returns:
-        The mean return over seeds, and ``std_within_runs`` and ``std_between_runs``.
+        The mean return over seeds, and ``std_within_runs`` and ``std_between_runs``; a spread of a single point is 0.
     """
     ends = []
     for run in runs:
         steps, _, returns = read_curve(run.training_folder)
         ends.append(metrics.last_part(steps, returns))
     means = np.array([end.mean() for end in ends])
-    within = float(np.mean([metrics.sample_std(end) for end in ends]))
-    return float(means.mean()), {"std_within_runs": within, "std_between_runs": metrics.sample_std(means)}
+    within = float(np.mean([metrics.sample_std(end) or 0.0 for end in ends]))
+    return float(means.mean()), {"std_within_runs": within, "std_between_runs": metrics.sample_std(means) or 0.0}
