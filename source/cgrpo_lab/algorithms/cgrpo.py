@@ -15,6 +15,7 @@ from cgrpo_lab import distributed
 from cgrpo_lab.advantages import GroupAdvantages
 from cgrpo_lab.algorithms import objective
 from cgrpo_lab.algorithms.construction import Parts, make_parts
+from cgrpo_lab.algorithms.diagnostics import diagnose
 from cgrpo_lab.algorithms.group_adam import GroupAdam
 from cgrpo_lab.algorithms.learning_rate import LearningRate
 from cgrpo_lab.algorithms.loss import Comparison, Loss, LossLog
@@ -105,7 +106,7 @@ class CGRPO:
             self.metrics = {
                 **{f"Advantage/{name}": value for name, value in estimate.diagnostics.items()},
                 "Group/zero_variance": degenerate,
-                **self._policy_rewards(mean_reward),
+                **diagnose(self.policy, self.rollout, self.comparison, self.cfg.num_groups),
             }
 
     def _finish_rollout(self, obs: TensorDict) -> None:
@@ -155,10 +156,6 @@ class CGRPO:
             clip = clip[groups]
         return Comparison(normalized, clip, groups, features, self.scores), degenerate
 
-    def _policy_rewards(self, mean_reward: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The mean reward per step of each policy in this iteration, [N]; a single one's is among the run's own."""
-        return {f"Policy/reward_{i}": reward for i, reward in enumerate(mean_reward)} if len(mean_reward) > 1 else {}
-
     # -- Policy updates (lines 27 to 33) -----------------------------------------------------------------------------
 
     def update(self) -> dict[str, float]:
@@ -193,6 +190,7 @@ class CGRPO:
         """
         means = log.means(self.comparison.clip)
         means["nonfinite_gradients"] = (~norms.isfinite()).sum(dim=0).float().mean()
+        means["gradient_norm"] = norms.nan_to_num(nan=0.0, posinf=0.0).mean()
         values = distributed.all_mean(torch.stack(list(means.values())))
         return dict(zip(means, values.tolist(), strict=True))
 

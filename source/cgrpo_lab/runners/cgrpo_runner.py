@@ -90,6 +90,7 @@ class CGRPORunner(OnPolicyRunner):
         self.interrupt = Interrupt()
         self.interrupted = False
         self.last_metrics: dict[str, float] = {}
+        self._advantage_time = 0.0
         self._restored_env: dict[str, Any] | None = None
         self._finite = self._make_finite_check(env, obs_names or {})
 
@@ -192,8 +193,10 @@ class CGRPORunner(OnPolicyRunner):
         """Update the policy unless the rollout holds NaN or Inf."""
         culprit = self._finite.joint_report()
         if culprit is None:
+            tick = time.monotonic()
             with torch.inference_mode():
                 self.alg.compute_returns(obs)
+            self._advantage_time = time.monotonic() - tick
             return self.alg.update()
         parameter = first_nonfinite(self.alg.save())
         if culprit.startswith("action") and parameter is not None:
@@ -229,6 +232,7 @@ class CGRPORunner(OnPolicyRunner):
             "Perf/total_fps": self._steps_per_iteration / (collect_s + learn_s),
             "Perf/collection_time": collect_s,
             "Perf/learning_time": learn_s,
+            "Perf/advantage_time": self._advantage_time,
         }
         self.last_metrics = {**metrics, "wall_time_s": self.wall_time}
         self.run_log.add(self.current_learning_iteration, total, self.total_steps, self.last_metrics, eta, is_last)

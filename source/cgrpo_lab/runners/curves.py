@@ -9,14 +9,23 @@ from pathlib import Path
 from cgrpo_lab.whole_file import whole_file
 
 PANELS = (
-    ("Train/mean_reward", "episode return"),
-    ("Train/success", "success rate"),
-    ("Policy/kl", "KL divergence [nat]"),
-    ("Policy/mean_std", "action std"),
-    ("Advantage/explained_variance", "explained variance of the baseline"),
-    ("Perf/total_fps", "env steps per second"),
+    ("episode return", ("Train/mean_reward",)),
+    ("success rate", ("Train/success",)),
+    ("reward per step of the environments", ("Reward/p10", "Reward/p50", "Reward/p90")),
+    ("explained variance of the baseline", ("Advantage/explained_variance",)),
+    ("share of samples", ("Advantage/fallback_share", "Advantage/noise_share", "Advantage/largest_cluster_share")),
+    ("KL divergence [nat]", ("Policy/kl",)),
+    ("share of samples that is clipped", ("Loss/clip_fraction_low", "Loss/clip_fraction_high")),
+    ("action std", ("Policy/mean_std",)),
+    ("distance of policies [nat]", ("Group/policy_distance", "Group/policy_distance_min")),
+    ("samples of others that count, per own one", ("Group/foreign_share",)),
+    ("env steps per second", ("Perf/total_fps",)),
+    ("seconds per iteration", ("Perf/collection_time", "Perf/learning_time")),
 )
-"""Column of the table and title; columns that a run does not have are left out."""
+"""Title and columns of the table; columns, and panels, that a run does not have are left out."""
+
+SHARES = ("success rate", "share of samples")
+"""Panels that show the whole range from 0 to 1."""
 
 
 def draw_curves(table: Path, picture: Path, title: str) -> None:
@@ -26,23 +35,34 @@ def draw_curves(table: Path, picture: Path, title: str) -> None:
 
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    panels = [(name, label) for name, label in PANELS if rows and any(row.get(name) for row in rows)]
+    panels = []
+    for title_of_panel, names in PANELS:
+        lines = {name: points for name in names if (points := _points(rows, name))}
+        if lines:
+            panels.append((title_of_panel, lines))
     if not panels:
         return
     columns = 3 if len(panels) > 2 else len(panels)
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.8 * lines), layout="constrained")
+    height = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.8 * height), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
-    for i, (name, label) in enumerate(panels):
-        points = [(float(row["env_steps"]), float(row[name])) for row in rows if row.get(name)]
-        axes = figure.add_subplot(lines, columns, i + 1)
-        axes.plot(*zip(*points, strict=True), color="tab:blue", linewidth=1.2)
-        axes.set_title(label, fontsize=10)
+    for i, (title_of_panel, lines) in enumerate(panels):
+        axes = figure.add_subplot(height, columns, i + 1)
+        for name, points in lines.items():
+            axes.plot(*zip(*points, strict=True), linewidth=1.2, label=name.split("/")[1])
+        if len(lines) > 1:
+            axes.legend(fontsize=7)
+        axes.set_title(title_of_panel, fontsize=10)
         axes.set_xlabel("env steps", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
-        if name == "Train/success":
+        if title_of_panel in SHARES:
             axes.set_ylim(-0.02, 1.02)
     with whole_file(picture) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
+
+
+def _points(rows: list[dict[str, str]], name: str) -> list[tuple[float, float]]:
+    """Env steps and values of a column, where it has any."""
+    return [(float(row["env_steps"]), float(row[name])) for row in rows if row.get(name)]

@@ -17,6 +17,7 @@ from rsl_rl.utils.log_writer import LogWriter
 from rsl_rl.utils.logger import Logger
 
 from cgrpo_lab import distributed
+from cgrpo_lab.runners.warning_signs import WarningSigns
 from cgrpo_lab.whole_file import whole_file
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class ProgressLine:
 
 
 class RunLog:
-    """Metrics of a run in all three places; only the main process writes and speaks."""
+    """Metrics of a run in all three places, and warnings about them; only the main process writes and speaks."""
 
     def __init__(self, writer: Logger, folder: Path | None, verbose: bool) -> None:
         """Make the log of a run.
@@ -108,6 +109,7 @@ class RunLog:
         self._logger, self._folder = writer, folder
         self._line = ProgressLine(verbose)
         self._table: ProgressTable | None = None
+        self._signs = WarningSigns()
 
     def start(self, iteration: int) -> None:
         """Begin to write, or go on after ``iteration``."""
@@ -130,6 +132,7 @@ class RunLog:
             first = {"iteration": iteration, "env_steps": env_steps, "wall_time_s": round(metrics["wall_time_s"], 3)}
             self._table.add({**first, **{name: f"{value:.6g}" for name, value in cells.items()}})
         self._line.show(iteration, total, metrics, eta, is_last)
+        self._signs.look(metrics, iteration)
 
     @contextlib.contextmanager
     def close_at_end(self) -> Iterator[None]:
