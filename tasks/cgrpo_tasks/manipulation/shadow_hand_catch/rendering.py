@@ -54,7 +54,7 @@ class CatchScene:
         self._origins = np.array([[SPACING * i, 0.0, 0.0] for i in range(len(env_ids))])
         self.camera = mujoco.MjvCamera()
         self.camera.lookat = [*(self._origins.mean(axis=0)[:2] + [-0.3, -0.85]), 0.5]
-        self.camera.distance, self.camera.azimuth, self.camera.elevation = 0.8 + 0.4 * len(env_ids), 20.0, -25.0
+        self.camera.distance, self.camera.azimuth, self.camera.elevation = 0.55 + 0.45 * len(env_ids), 25.0, -38.0
 
     def update(self) -> mujoco.MjData:
         """Take over the current positions."""
@@ -100,7 +100,7 @@ def _build(shape: str, count: int, width: int, height: int) -> mujoco.MjSpec:
         diffuse=[0.6] * 3,
         castshadow=True,
     )
-    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], rgba=[0.86, 0.88, 0.9, 1])
+    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], rgba=[0.72, 0.75, 0.78, 1])
     for i in range(count):
         frame = world.add_frame(pos=[SPACING * i, 0.0, 0.0])
         for side in SIDES:
