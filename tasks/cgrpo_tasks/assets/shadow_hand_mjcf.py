@@ -5,7 +5,7 @@
 
 What the way through USD and Newton loses all the same is named here as constants and put back by
 :mod:`cgrpo_tasks.physics.mjcf_values`; ``docs/tasks/shadow_hand.md`` lists it. Source: ``envs/assets/hand`` of
-gymnasium-robotics (MIT; the hand Apache-2.0, Shadow Robot Company).
+gymnasium-robotics (MIT); the hand after Shadow Robot's models and work of Vikash Kumar (Apache-2.0).
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class NewtonGraphReplayManager(HoldControlsMixin, MjcfValuesMixin, MjDataFieldsM
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*authored margin=\S+ zeroed")
             super()._build_solver(model, solver_cfg)
-        # Nothing else heeds this flag once the model is built. Newton leaves out margins for the other algorithm's sake.
+        # Nothing else heeds this flag once the model is built. Newton left margins out for the other algorithm's sake.
         cls._solver.mjw_model.opt.disableflags |= DisableBit.NATIVECCD
         cls._solver._zero_margins_for_native_ccd = False
         cls._solver.notify_model_changed(ModelFlags.SHAPE_PROPERTIES)

@@ -25,6 +25,14 @@ from cgrpo_tasks.agents import (
 GROUPS = ["policy", "goal_error"]
 HIDDEN_DIMS = [256, 256]
 INIT_LOG_STD = -0.5
+LEARNING = {
+    "gamma": 0.98,
+    "num_learning_epochs": 5,
+    "num_mini_batches": 4,
+    "learning_rate": 5.0e-4,
+    "schedule": "adaptive",
+}
+"""Settings that all agents share."""
 
 
 @configclass
@@ -37,9 +45,7 @@ class BlockCGRPORunnerCfg(CGRPORunnerCfg):
     experiment_name = "shadow_hand_block_cgrpo"
     obs_groups = {"actor": GROUPS}
     group_policy = GroupPolicyCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD)
-    algorithm = CGRPOCfg(
-        gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**LEARNING)
 
 
 @configclass
@@ -47,9 +53,7 @@ class BlockCGRPOFullRunnerCfg(BlockCGRPORunnerCfg):
     """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
 
     experiment_name = "shadow_hand_block_cgrpo_full"
-    algorithm = CGRPOCfg(
-        **PAPER_FULL, gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**PAPER_FULL, **LEARNING)
 
 
 @configclass
@@ -57,9 +61,7 @@ class BlockCGRPOSimpleRunnerCfg(BlockCGRPORunnerCfg):
     """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
 
     experiment_name = "shadow_hand_block_cgrpo_simple"
-    algorithm = CGRPOCfg(
-        **PAPER_SIMPLE, gamma=0.98, num_learning_epochs=5, num_mini_batches=4, learning_rate=5.0e-4, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**PAPER_SIMPLE, **LEARNING)
 
 
 @configclass
@@ -79,15 +81,11 @@ class BlockPPORunnerCfg(PPORunnerCfg):
     )
     critic = RslRlMLPModelCfg(hidden_dims=HIDDEN_DIMS, activation="elu", obs_normalization=True)
     algorithm = PPOAlgorithmCfg(
+        **LEARNING,
         value_loss_coef=1.0,
         use_clipped_value_loss=True,
         clip_param=0.2,
         entropy_coef=0.0,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=5.0e-4,
-        schedule="adaptive",
-        gamma=0.98,
         lam=0.95,
         desired_kl=0.01,
         max_grad_norm=1.0,
