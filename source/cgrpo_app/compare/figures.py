@@ -113,7 +113,7 @@ def profiles(summaries: dict[str, dict[str, Any]]) -> str:
 
 def improvement(table: dict[str, dict[str, dict[str, float]]]) -> str:
     """Probability that the agent of the row beats the agent of the column."""
-    agents = list(table)
+    agents = sorted(table, key=lambda name: -sum(entry["value"] for entry in table[name].values()))
     values = np.array([[table[a][b]["value"] if a != b else np.nan for b in agents] for a in agents])
 
     def paint(figure: Figure) -> None:

@@ -42,10 +42,10 @@ def steps(value: float | None) -> str:
     return "not reached" if value is None else short(value)
 
 
-def duration(value: float | None) -> str:
-    """Seconds as a person reads them."""
+def seconds(value: float | None) -> str:
+    """A duration as a person reads it; a dash for one that did not come about."""
     if value is None:
-        return "not reached"
+        return NONE
     return f"{value:.3g} s" if value < 120 else str(timedelta(seconds=round(value)))
 
 
@@ -60,7 +60,7 @@ FILTERS = {
     "interval": interval,
     "share": share,
     "steps": steps,
-    "duration": duration,
+    "seconds": seconds,
     "short": short,
     "plural": plural,
 }
