@@ -14,6 +14,7 @@ gym.register(
         "rsl_rl_cfg_entry_point": f"{__name__}.agents:CatchCGRPORunnerCfg",
         "rsl_rl_cgrpo_full_cfg_entry_point": f"{__name__}.agents:CatchCGRPOFullRunnerCfg",
         "rsl_rl_cgrpo_simple_cfg_entry_point": f"{__name__}.agents:CatchCGRPOSimpleRunnerCfg",
+        "rsl_rl_grpo_cfg_entry_point": f"{__name__}.agents:CatchGRPORunnerCfg",
         "rsl_rl_ppo_cfg_entry_point": f"{__name__}.agents:CatchPPORunnerCfg",
         "default_agent": "rsl_rl",
         "num_envs_by_device": {"cpu": 256, "cuda": 4096},
