@@ -10,11 +10,14 @@ from matplotlib.figure import Figure
 
 from cgrpo_app.benchmarks.paper_results import PAPER_SCALE, Outcome, by_case
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
-from cgrpo_app.compare.figures import COLORS, draw
+from cgrpo_app.compare.figures import draw
 from cgrpo_lab.whole_file import whole_file
 
 POLICY_COLORS = ("#1f77b4", "#ff7f0e")
 """Policies 1 and 2 as in the paper's figure 1."""
+
+VARIANT_COLORS = ("#0b62a4", "#8a8f94")
+"""Full and Simple where policies are not told apart."""
 
 RETURN_LABEL = "return per 1000 steps"
 
@@ -68,7 +71,7 @@ def _ablation(figure: Figure, outcomes: list[Outcome]) -> None:
     names = [name for name in names if by_case(outcomes, name)]
     for row, name in enumerate(reversed(names)):
         ends = [outcome.end for outcome in by_case(outcomes, name)]
-        color = COLORS["cgrpo-full"] if name == FULL.name else COLORS["cgrpo-simple"] if name == SIMPLE.name else "#666"
+        color = VARIANT_COLORS[0] if name == FULL.name else VARIANT_COLORS[1]
         axes.plot(ends, [row] * len(ends), "o", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
         axes.plot([np.mean(ends)], [row], "|", color=color, markersize=18, markeredgewidth=2.5)
     axes.set_yticks(range(len(names)), list(reversed(names)))
@@ -96,8 +99,7 @@ def _transfer(figure: Figure, outcomes: list[Outcome]) -> None:
     """Episode returns of both variants on the other robots."""
     tasks = list(dict.fromkeys(case.task for case in TRANSFER))
     for axes, task in zip(figure.subplots(1, len(tasks)), tasks, strict=True):
-        for case in (case for case in TRANSFER if case.task == task):
-            color = COLORS[case.agent]
+        for case, color in zip((case for case in TRANSFER if case.task == task), VARIANT_COLORS, strict=True):
             for outcome in by_case(outcomes, case.name):
                 axes.plot(outcome.episode_returns, color=color, linewidth=0.6, alpha=0.4)
             curves = [outcome.episode_returns for outcome in by_case(outcomes, case.name)]

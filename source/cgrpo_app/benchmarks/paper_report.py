@@ -34,8 +34,9 @@ def write_tables(outcomes: list[Outcome], pictures: list[str], settings: dict[st
         " [docs/paper.md](../../docs/paper.md) says what the figures mean. Returns are mean rewards per step times"
         " 1000, means over the last tenth of the iterations, learning noise included; ± is the standard deviation over"
         " seeds.",
-        _claims(outcomes),
     ]
+    if claims(outcomes):
+        sections.append(_claims(outcomes))
     tables = {"ablation": _ablation, "grid": _grid, "transfer": _transfer}
     for picture in pictures:
         name = picture.removesuffix(".svg")
@@ -93,8 +94,9 @@ def _deployed(trials: list[Outcome]) -> str:
 
 
 def _spread(values: list[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    return f"{np.mean(values):.0f} ± {np.std(values, ddof=1) if len(values) > 1 else 0.0:.0f}"
+    """Mean, and over several seeds their standard deviation."""
+    deviation = f" ± {np.std(values, ddof=1):.0f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.0f}{deviation}"
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:
