@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cgrpo_app.compare import processes
+from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked, share_cores
 from cgrpo_app.compare.runs import steps_done
@@ -49,6 +49,14 @@ def results(out: Path) -> dict:
 def starts(out: Path) -> int:
     """How many processes have been started: their logs are opened for each, and fake trainings name their folder."""
     return sum(log.stat().st_mtime_ns for log in out.rglob("*.log"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_repetitions():
+    """Intervals need not be fine here, and reports are written some thirty times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "REPETITIONS", 100)
+        yield
 
 
 @pytest.fixture(scope="module")
