@@ -34,7 +34,7 @@ def diagnose(policy: GroupPolicy, rollout: GroupRollout, of: Comparison, num_gro
     if policy.num_policies > 1:
         mean_reward = distributed.all_mean(rollout.per_policy(rollout.rewards).mean(dim=1))
         metrics |= {f"Policy/reward_{i}": reward for i, reward in enumerate(mean_reward)}
-        distances = policy_distances(policy, rollout.inputs[:-1].flatten(0, 1))
+        distances = policy_distances(policy, rollout.inputs[:-1].flatten(0, 1), rollout.envs_per_policy)
         pairs = policy.num_policies * (policy.num_policies - 1)
         metrics["Group/policy_distance"] = distances.sum() / pairs
         metrics["Group/policy_distance_min"] = distances.fill_diagonal_(torch.inf).min()
@@ -56,18 +56,21 @@ def reward_distribution(rewards: torch.Tensor) -> dict[str, torch.Tensor]:
     return {**named, "Reward/std": square.sqrt()}
 
 
-def policy_distances(policy: GroupPolicy, inputs: torch.Tensor) -> torch.Tensor:
+def policy_distances(policy: GroupPolicy, inputs: torch.Tensor, block: int | None = None) -> torch.Tensor:
     """How differently policies act: KL divergence from each to each, [N, N] [nat].
 
     Args:
         policy: The policies.
         inputs: Normalised observations, shape [P, D], of which :data:`MAX_STATES` are looked at.
+        block: See :func:`cgrpo_lab.distributed.locate`; None if these observations are all there are.
     """
-    seen = inputs[:: max(len(inputs) // MAX_STATES, 1)][:MAX_STATES]
+    count = distributed.count(inputs, block)
+    every = torch.arange(0, count, max(count // MAX_STATES, 1), device=inputs.device)[:MAX_STATES]
+    seen = distributed.fetch(inputs, every, block)
     mean, log_std = policy.distribution(seen.expand(policy.num_policies, -1, -1))
     log_std = log_std.unsqueeze(1)
     kl = gaussian.kl_divergence(mean.unsqueeze(1), log_std.unsqueeze(1), mean.unsqueeze(0), log_std.unsqueeze(0))
-    return distributed.all_mean(kl.mean(dim=2))
+    return kl.mean(dim=2)
 
 
 def silhouette(points: torch.Tensor, groups: torch.Tensor, num_groups: int) -> torch.Tensor:
