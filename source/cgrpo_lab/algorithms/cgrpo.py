@@ -190,7 +190,6 @@ class CGRPO:
         """
         means = log.means(self.comparison.clip)
         means["nonfinite_gradients"] = (~norms.isfinite()).sum(dim=0).float().mean()
-        means["gradient_norm"] = norms.nan_to_num(nan=0.0, posinf=0.0).mean()
         values = distributed.all_mean(torch.stack(list(means.values())))
         return dict(zip(means, values.tolist(), strict=True))
 
