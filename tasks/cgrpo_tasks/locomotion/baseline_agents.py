@@ -6,8 +6,8 @@
 SAC and TD3 have the settings of arXiv 1812.05905 (table 1) and of the code of 1802.09477 (github.com/sfujim/TD3), which
 made the published MuJoCo results, with the normaliser and the replay ratio of vectorised simulation: one gradient step
 for eight env steps instead of one for one. skrl's own examples for Isaac Lab (``torch_ant_sac.py``, 64 envs) replay
-twice as much, 4096 transitions for 64 new ones, but in one large step. TRPO has the settings of OpenAI Baselines for MuJoCo
-(``trpo_mpi/defaults.py``) with twice the batch.
+twice as much, 4096 transitions for 64 new ones, but in one large step. TRPO has the settings of OpenAI Baselines for
+MuJoCo (``trpo_mpi/defaults.py``) with twice the batch.
 """
 
 from isaaclab.utils import configclass
