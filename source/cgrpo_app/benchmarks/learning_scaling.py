@@ -33,10 +33,12 @@ def measure(base: Case) -> dict[str, dict[str, Any]]:
         "parameters d": [_hidden(base, 2**i) for i in range(STEPS)],
         "groups K (of 16 policies)": [_groups(base, 2**i) for i in range(STEPS)],
     }
+    # Processor time: other load on the machine does not count.
+    timed = "seconds" if base.device.startswith("cuda") else "cpu_seconds"
     found = {}
     for factor, cases in factors.items():
         sizes = [size for size, _ in cases]
-        seconds = [min(each["seconds"] for each in run(case)) for _, case in cases]
+        seconds = [min(each[timed] for each in run(case)) for _, case in cases]
         half = (len(sizes) - 1) // 2
         found[factor] = {
             "sizes": sizes,
@@ -45,7 +47,8 @@ def measure(base: Case) -> dict[str, dict[str, Any]]:
             "upper_slope": slope(sizes[half:], seconds[half:]),
         }
         times = "  ".join(f"{size}: {second:.3f} s" for size, second in zip(sizes, seconds, strict=True))
-        print(f"{factor:<36} slope {found[factor]['slope']:5.2f}, upper {found[factor]['upper_slope']:5.2f}   {times}")
+        slopes = f"slope {found[factor]['slope']:5.2f}, upper {found[factor]['upper_slope']:5.2f}"
+        print(f"{factor:<36} {slopes}   {times}", flush=True)
     return found
 
 
