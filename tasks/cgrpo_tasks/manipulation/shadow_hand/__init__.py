@@ -14,6 +14,7 @@ gym.register(
         "rsl_rl_cfg_entry_point": f"{__name__}.agents:BlockCGRPORunnerCfg",
         "rsl_rl_cgrpo_full_cfg_entry_point": f"{__name__}.agents:BlockCGRPOFullRunnerCfg",
         "rsl_rl_cgrpo_simple_cfg_entry_point": f"{__name__}.agents:BlockCGRPOSimpleRunnerCfg",
+        "rsl_rl_grpo_cfg_entry_point": f"{__name__}.agents:BlockGRPORunnerCfg",
         "rsl_rl_ppo_cfg_entry_point": f"{__name__}.agents:BlockPPORunnerCfg",
         "default_agent": "rsl_rl",
         "num_envs_by_device": {"cpu": 64, "cuda": 8192},
