@@ -7,97 +7,24 @@ Plain dataclasses, so that the learning half needs no simulator; Isaac Lab's ``@
 as fields and Hydra overrides reach into them (``agent.algorithm.clip_param=0.1``).
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 from cgrpo_lab import distributed
+from cgrpo_lab.algorithms.config_base import FromDict, is_number, is_whole, require
+from cgrpo_lab.algorithms.policy_config import ACTIVATIONS, GroupPolicyCfg
 from cgrpo_lab.validation import ConfigError
+
+__all__ = ["ACTIVATIONS", "ON_NONFINITE", "SCHEDULES", "SHARING", "CGRPOCfg", "ConfigError", "GroupPolicyCfg"]
 
 SCHEDULES = ("fixed", "linear", "adaptive")
 SHARING = ("own", "all", "leader")
 ON_NONFINITE = ("skip", "stop")
-ACTIVATIONS = ("elu", "selu", "relu", "crelu", "lrelu", "tanh", "sigmoid", "softplus", "gelu", "swish", "mish")
-
-
-class _FromDict:
-    """Construction from the plain dictionaries that runners hold."""
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build and validate a config.
-
-        Raises:
-            ConfigError: If a name is unknown or a value unusable.
-        """
-        known = {f.name for f in fields(cls)}
-        for name in values:
-            _require(name, values[name], name in known, f"is no such setting; there are {', '.join(sorted(known))}")
-        cfg = cls(**values)
-        cfg.validate()
-        return cfg
 
 
 @dataclass
-class GroupPolicyCfg(_FromDict):
-    """The policies: N Gaussian MLPs that share an observation normaliser."""
-
-    hidden_dims: list[int] = field(default_factory=lambda: [64, 64])
-    """Sizes of the hidden layers."""
-
-    activation: str = "tanh"
-    """Activation as rsl_rl names it."""
-
-    init_log_std: float = -0.5
-    """Initial log standard deviation. Much noise in the first 100k steps can end on a plateau (see docs)."""
-
-    log_std_range: tuple[float, float] = (-5.0, 1.0)
-    """The log standard deviation is kept in this range."""
-
-    squash: bool = True
-    """Whether actions are tanh(u), u Gaussian; the ratio is taken on u."""
-
-    obs_normalization: bool = True
-    """Whether observations are normalised by their running statistics."""
-
-    def validate(self) -> None:
-        """Check every field.
-
-        Raises:
-            ConfigError: Naming the first field that cannot be used, its value and the remedy.
-        """
-        _require(
-            "hidden_dims",
-            self.hidden_dims,
-            isinstance(self.hidden_dims, (list, tuple)) and all(_is_whole(n) and n >= 1 for n in self.hidden_dims),
-            "must be a list of whole numbers of at least 1",
-        )
-        _require(
-            "activation", self.activation, self.activation in ACTIVATIONS, f"must be one of {', '.join(ACTIVATIONS)}"
-        )
-        limits = self.log_std_range
-        _require(
-            "log_std_range",
-            limits,
-            isinstance(limits, (list, tuple))
-            and len(limits) == 2
-            and all(map(_is_number, limits))
-            and limits[0] < limits[1],
-            "must be two numbers, the smaller one first",
-        )
-        _require(
-            "init_log_std",
-            self.init_log_std,
-            _is_number(self.init_log_std) and limits[0] <= self.init_log_std <= limits[1],
-            f"must lie within log_std_range={limits}",
-        )
-        for name in ("squash", "obs_normalization"):
-            _require(name, getattr(self, name), isinstance(getattr(self, name), bool), "must be true or false")
-
-
-@dataclass
-class CGRPOCfg(_FromDict):
+class CGRPOCfg(FromDict):
     """Continuous Group Relative Policy Optimization. Symbols in brackets are the paper's."""
 
     class_name: str = "cgrpo_lab.algorithms.cgrpo:CGRPO"
@@ -184,68 +111,68 @@ class CGRPOCfg(_FromDict):
             ConfigError: Naming the first field that cannot be used, its value and the remedy.
         """
         for name in ("num_policies", "num_groups", "num_learning_epochs", "num_mini_batches"):
-            _require(
+            require(
                 name,
                 getattr(self, name),
-                _is_whole(getattr(self, name)) and getattr(self, name) >= 1,
+                is_whole(getattr(self, name)) and getattr(self, name) >= 1,
                 "must be a whole number of at least 1",
             )
         for name in ("clip_param", "learning_rate", "desired_kl", "max_grad_norm"):
-            _require(
+            require(
                 name,
                 getattr(self, name),
-                _is_number(getattr(self, name)) and getattr(self, name) > 0.0,
+                is_number(getattr(self, name)) and getattr(self, name) > 0.0,
                 "must be a positive number",
             )
         for name in ("smoothness_coef", "diversity_coef", "entropy_coef", "follower_entropy_coef", "replace_noise"):
-            _require(
+            require(
                 name,
                 getattr(self, name),
-                _is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
+                is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
                 "must be a number of at least 0",
             )
-        _require("gamma", self.gamma, _is_number(self.gamma) and 0.0 <= self.gamma < 1.0, "must lie in [0, 1)")
-        _require(
+        require("gamma", self.gamma, is_number(self.gamma) and 0.0 <= self.gamma < 1.0, "must lie in [0, 1)")
+        require(
             "max_clip_factor",
             self.max_clip_factor,
-            _is_number(self.max_clip_factor) and self.max_clip_factor >= 1.0,
+            is_number(self.max_clip_factor) and self.max_clip_factor >= 1.0,
             "must be at least 1",
         )
-        _require(
+        require(
             "diversity_threshold",
             self.diversity_threshold,
-            _is_number(self.diversity_threshold) and -1.0 <= self.diversity_threshold <= 1.0,
+            is_number(self.diversity_threshold) and -1.0 <= self.diversity_threshold <= 1.0,
             "is a cosine: must lie in [-1, 1]",
         )
-        _require(
+        require(
             "num_groups",
             self.num_groups,
             self.num_groups <= self.num_policies,
             f"there are only num_policies={self.num_policies} policies to group; lower num_groups or raise "
             "num_policies",
         )
-        _require(
+        require(
             "reference_size",
             self.reference_size,
-            _is_whole(self.reference_size) and 0 <= self.reference_size <= self.num_policies,
+            is_whole(self.reference_size) and 0 <= self.reference_size <= self.num_policies,
             f"must be between 0 and num_policies={self.num_policies}",
         )
         self._validate_help_among_policies()
-        _require(
+        require(
             "diversity_coef",
             self.diversity_coef,
             self.diversity_coef == 0.0 or self.num_groups > 1,
             "the diversity penalty compares groups: set num_groups to 2 or more, or diversity_coef to 0",
         )
-        _require(
+        require(
             "estimator_options",
             self.estimator_options,
             isinstance(self.estimator_options, Mapping) and "gamma" not in self.estimator_options,
             "must be a dictionary of the estimator's own options; gamma is a setting of the algorithm",
         )
-        _require("adaptive_clip", self.adaptive_clip, isinstance(self.adaptive_clip, bool), "must be true or false")
-        _require("schedule", self.schedule, self.schedule in SCHEDULES, f"must be one of {', '.join(SCHEDULES)}")
-        _require(
+        require("adaptive_clip", self.adaptive_clip, isinstance(self.adaptive_clip, bool), "must be true or false")
+        require("schedule", self.schedule, self.schedule in SCHEDULES, f"must be one of {', '.join(SCHEDULES)}")
+        require(
             "on_nonfinite",
             self.on_nonfinite,
             self.on_nonfinite in ON_NONFINITE,
@@ -254,26 +181,26 @@ class CGRPOCfg(_FromDict):
 
     def _validate_help_among_policies(self) -> None:
         """Check what lets policies help one another."""
-        _require("sharing", self.sharing, self.sharing in SHARING, f"must be one of {', '.join(SHARING)}")
-        _require(
+        require("sharing", self.sharing, self.sharing in SHARING, f"must be one of {', '.join(SHARING)}")
+        require(
             "sharing",
             self.sharing,
             self.sharing == "own" or self.num_policies > 1,
             "one policy has nobody to learn from: set num_policies to 2 or more, or sharing to own",
         )
-        _require(
+        require(
             "follower_entropy_coef",
             self.follower_entropy_coef,
             self.follower_entropy_coef == 0.0 or self.sharing == "leader",
             "followers exist with sharing=leader only; set that, or follower_entropy_coef to 0",
         )
-        _require(
+        require(
             "replace_interval",
             self.replace_interval,
-            _is_whole(self.replace_interval) and self.replace_interval >= 0,
+            is_whole(self.replace_interval) and self.replace_interval >= 0,
             "must be a whole number of at least 0",
         )
-        _require(
+        require(
             "replace_interval",
             self.replace_interval,
             self.replace_interval == 0 or self.num_policies > 1,
@@ -292,39 +219,23 @@ class CGRPOCfg(_FromDict):
                 few samples.
         """
         fitting = max(num_envs // self.num_policies, 1) * self.num_policies
-        _require(
+        require(
             "num_envs",
             num_envs,
             num_envs % self.num_policies == 0,
             f"cannot be divided among num_policies={self.num_policies}; use --num_envs {fitting}",
         )
-        _require(
+        require(
             "num_envs",
             num_envs,
             self.estimator == "least_squares" or num_envs * distributed.world_size() > 1,
             f"estimator={self.estimator!r} compares trajectories with one another; use --num_envs 2 or more",
         )
         samples = num_envs // self.num_policies * num_steps * distributed.world_size()
-        _require(
+        require(
             "num_mini_batches",
             self.num_mini_batches,
             self.num_mini_batches <= samples,
             f"a policy has only {samples} samples per iteration; raise --num_envs or lower "
             "agent.algorithm.num_mini_batches",
         )
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a finite real number (a bool is not meant as one)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_whole(value: object) -> bool:
-    """Whether a value is a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _require(name: str, value: object, valid: bool, remedy: str) -> None:
-    """Raise a ConfigError unless ``valid``."""
-    if not valid:
-        raise ConfigError(f"{name}={value!r}: {remedy}.")
