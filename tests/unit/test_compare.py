@@ -18,6 +18,7 @@ import pytest
 from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked, share_cores
+from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import steps_done
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
@@ -220,6 +221,13 @@ class TestReport:
         assert results(out)["agents"]["cgrpo"]["failed"] == 1
         assert "the return of the final policy is not finite" in (out / "report.html").read_text()
 
+    def test_a_run_without_a_learning_curve_has_failed(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
+        table = next(out.glob("runs/*/*/seed_2/rsl_rl/*/*/progress.csv"))
+        table.write_text("iteration,env_steps,wall_time_s\n10,1000,5.0\n")
+        main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
+        assert "no episode ended" in results(out)["runs"][1]["error"]
+
     def test_unfinished_runs_are_named_and_left_out(self, tmp_path):
         out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
         next(out.glob("runs/*/*/seed_2/evaluation.json")).unlink()
@@ -260,6 +268,10 @@ class TestMistakes:
         table = tmp_path / "progress.csv"
         table.write_text("iteration,env_steps\n1,100\n2,2")
         assert steps_done(table) == 100
+
+    def test_a_table_before_the_first_episode_has_no_curve(self, tmp_path):
+        (tmp_path / "progress.csv").write_text("iteration,env_steps,wall_time_s\n1,100,0.5\n")
+        assert [len(column) for column in read_curve(tmp_path)] == [0, 0, 0]
 
 
 class _Page(HTMLParser):

@@ -64,6 +64,8 @@ def read_record(run: Run) -> Record:
         if judged is not None:
             record.perturbed = {"none": judged["return"]["mean"]}
             record.perturbed |= {name: result["return"]["mean"] for name, result in judged["perturbed"].items()}
+        if len(record.returns) == 0:
+            record.state, record.error = FAILED, "train: no episode ended, so there is no learning curve; raise --steps"
         figures = [record.evaluation["return"]["mean"], *(record.perturbed or {}).values()]
         if not np.isfinite(figures).all():
             record.state, record.error = FAILED, "evaluate: the return of the final policy is not finite"
@@ -80,7 +82,7 @@ def read_curve(training: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not table.is_file():
         return np.empty(0), np.empty(0), np.empty(0)
     with table.open(newline="", encoding="utf-8") as file:
-        # A row that is being written lacks cells.
-        rows = [row for row in csv.DictReader(file) if row[RETURN_COLUMN] and None not in row.values()]
+        # The column comes with the first episode's end; a row that is being written lacks cells.
+        rows = [row for row in csv.DictReader(file) if row.get(RETURN_COLUMN) and None not in row.values()]
     columns = ("env_steps", "wall_time_s", RETURN_COLUMN)
     return tuple(np.array([float(row[name]) for row in rows]) for name in columns)

@@ -125,6 +125,10 @@ class Search:
             self._close(worker, state=TrialState.FAIL)
             return
         run = self._current(worker)
+        if run is None and any(len(read_curve(run.training_folder)[2]) == 0 for run in worker.runs):
+            worker.trial.set_user_attr("error", "no episode ended, so there is no return; raise --steps")
+            self._close(worker, state=TrialState.FAIL)
+            return
         if run is None:
             value, attributes = judge(worker.runs)
             for name, figure in attributes.items():
