@@ -338,9 +338,7 @@ def test_a_bad_rollout_can_be_skipped(tmp_path, caplog, what):
     assert all(math.isfinite(float(row["Train/mean_reward"])) for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("name", "part"), [("cgrpo", "policy_state_dict.vectors"), ("ppo", "actor_state_dict.mlp.0")]
-)
+@pytest.mark.parametrize(("name", "part"), [("cgrpo", "policy_state_dict.vectors"), ("ppo", "actor_state_dict.mlp.0")])
 def test_bad_parameters_are_named_and_never_saved(tmp_path, name, part):
     runner = make({**CONFIGS[name](), "save_interval": 1}, tmp_path)
     runner.learn(1)
