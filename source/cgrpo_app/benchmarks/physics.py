@@ -72,21 +72,29 @@ def main(argv: Sequence[str]) -> None:
     for count in counts:
         for row in _measure(task, count, presets, args.seconds, device, cores):
             result["rows"].append(row)
+            if row["env_steps_per_s"] is None:
+                print(f"{row['case']:<16}{count:>6}   the task needs what Isaac Lab's own manager lacks")
+                continue
             print(f"{row['case']:<16}{row['envs']:>6}{row['env_steps_per_s']:>14.0f}{row['ratio_to_mujoco']:>26.3f}")
-            if args.json is not None:
-                run_folder.write_json(args.json, result)
+        if args.json is not None:
+            run_folder.write_json(args.json, result)
 
 
 def _measure(
     task: str, count: int, presets: list[str], seconds: float, device: str, cores: list[int]
 ) -> list[dict[str, Any]]:
-    """Rows of all cases at one number of environments, bare MuJoCo first."""
+    """Rows of all cases at one number of environments, bare MuJoCo first; without rates where a task has no such case."""
     rates = _run_case(task, "mujoco", count, seconds, "cpu", cores)
     for preset in presets:
         if preset != "mujoco":
             rates |= _run_case(task, preset, count, seconds, "cpu" if preset == "gymnasium" else device, cores)
     return [
-        {"case": case, "envs": count, "env_steps_per_s": rates[case], "ratio_to_mujoco": rates[case] / rates[BARE]}
+        {
+            "case": case,
+            "envs": count,
+            "env_steps_per_s": rates.get(case),
+            "ratio_to_mujoco": rates[case] / rates[BARE] if case in rates else None,
+        }
         for case in (BARE, *presets)
     ]
 
