@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> None:
 def _measure(
     task: str, count: int, presets: list[str], seconds: float, device: str, cores: list[int]
 ) -> list[dict[str, Any]]:
-    """Rows of all cases at one number of environments, bare MuJoCo first; without rates where a task has no such case."""
+    """Rows of all cases at one number of environments, bare MuJoCo first; no rates where a task has no such case."""
     rates = _run_case(task, "mujoco", count, seconds, "cpu", cores)
     for preset in presets:
         if preset != "mujoco":
