@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from cgrpo_tasks.assets.mujoco_locomotion import gymnasium_mjcf_path
+from cgrpo_tasks.studio import Scene, make_studio
 
 from .env import LocomotionEnv
 
@@ -17,13 +18,8 @@ TILE = 1.0
 """Edge of the floor's tiles [m], by which the eye judges speed."""
 
 
-class LocomotionScene:
-    """MuJoCo model for rendering; it is never stepped.
-
-    Attributes:
-        model: Robots, light and floor.
-        camera: View of all of them, which runs along with their mean position.
-    """
+class LocomotionScene(Scene):
+    """Robots on parallel tracks; the camera runs along with their mean position."""
 
     def __init__(self, env: LocomotionEnv, env_ids: list[int], width: int, height: int) -> None:
         """Compile the model.
@@ -36,30 +32,22 @@ class LocomotionScene:
         """
         self._env, self._env_ids = env, env_ids
         source = str(gymnasium_mjcf_path(env.cfg.scene.robot.spawn.model))
-        self.model = _build(source, len(env_ids), width, height).compile()
-        self._data = mujoco.MjData(self.model)
+        super().__init__(_build(source, len(env_ids), width, height))
         # A free robot has its place among its coordinates, one on rails in the frame it is attached to.
         free = self.model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE
         self._sideways = SPACING * np.arange(len(env_ids)) if free else np.zeros(len(env_ids))
-        self.camera = mujoco.MjvCamera()
         self.camera.distance, self.camera.azimuth, self.camera.elevation = 4.0 + len(env_ids), 60.0, -15.0
 
-    def update(self) -> mujoco.MjData:
-        """Take over the current positions."""
+    def _copy_state(self) -> None:
         qpos = self._env.qpos[self._env_ids].cpu().numpy().astype(np.float64)
         qpos[:, 1] += self._sideways
         self._data.qpos[:] = qpos.flatten()
-        mujoco.mj_kinematics(self.model, self._data)
-        mujoco.mj_camlight(self.model, self._data)
         self.camera.lookat = [qpos[:, 0].mean(), 0.5 * SPACING * (len(qpos) - 1), 0.5]
-        return self._data
 
 
 def _build(source: str, count: int, width: int, height: int) -> mujoco.MjSpec:
     """Describe the scene."""
-    spec = mujoco.MjSpec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.4] * 3
+    spec = make_studio(width, height, diffuse=0.4)
     spec.visual.map.zfar = 100.0
     _add_floor(spec)
     for i in range(count):
@@ -74,16 +62,7 @@ def _build(source: str, count: int, width: int, height: int) -> mujoco.MjSpec:
 
 
 def _add_floor(spec: mujoco.MjSpec) -> None:
-    """Endless chequered floor, sky and light."""
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.93, 0.95, 0.98],
-        rgb2=[0.70, 0.76, 0.84],
-        width=256,
-        height=256,
-    )
+    """Endless chequered floor and a sun: a lamp would stay behind."""
     spec.add_texture(
         name="tiles",
         type=mujoco.mjtTexture.mjTEXTURE_2D,

@@ -11,6 +11,7 @@ import numpy as np
 from isaaclab.envs import ManagerBasedRLEnv
 
 from cgrpo_tasks.assets.panda import panda_mjcf_path
+from cgrpo_tasks.studio import Scene, add_lamp, make_studio
 
 SPACING = 1.5
 """Distance between neighbouring arms [m]."""
@@ -19,13 +20,8 @@ TABLE_HALF_SIZE = (0.45, 0.65, 0.05)
 """Only the top of the table is drawn [m]."""
 
 
-class ReachScene:
-    """MuJoCo model for rendering; it is never stepped.
-
-    Attributes:
-        model: Arms, tables, goals, light and floor.
-        camera: View of all of them.
-    """
+class ReachScene(Scene):
+    """Arms on a square grid, each with its table and goal."""
 
     def __init__(self, env: ManagerBasedRLEnv, env_ids: list[int], width: int, height: int) -> None:
         """Compile the model.
@@ -37,21 +33,18 @@ class ReachScene:
             height: Height of the pictures [pixel].
         """
         self._env, self._env_ids = env, env_ids
-        self.model = _build(len(env_ids), width, height).compile()
-        self._data = mujoco.MjData(self.model)
+        super().__init__(_build(len(env_ids), width, height))
         robot = env.scene["robot"]
         self._joints = np.array(
             [[self.model.joint(f"env{i}/{name}").qposadr[0] for name in robot.joint_names] for i in range(len(env_ids))]
         )
         self._goals = np.array([self.model.body(f"goal{i}").mocapid[0] for i in range(len(env_ids))])
         self._origins = _origins(len(env_ids))
-        self.camera = mujoco.MjvCamera()
         self.camera.lookat = [*(self._origins.mean(axis=0)[:2] + [0.35, 0.0]), 0.3]
         columns = math.ceil(math.sqrt(len(env_ids)))
         self.camera.distance, self.camera.azimuth, self.camera.elevation = 1.3 + 0.85 * columns, 140.0, -22.0
 
-    def update(self) -> mujoco.MjData:
-        """Take over the current joint positions and goals."""
+    def _copy_state(self) -> None:
         robot = self._env.scene["robot"]
         positions = robot.data.joint_pos.torch[self._env_ids].cpu().numpy()
         command = self._env.command_manager.get_command("ee_pose")[self._env_ids].cpu().numpy()
@@ -59,9 +52,6 @@ class ReachScene:
         self._data.mocap_pos[self._goals] = self._origins + command[:, :3]
         # Isaac Lab orders quaternions x y z w, MuJoCo w x y z.
         self._data.mocap_quat[self._goals] = command[:, [6, 3, 4, 5]]
-        mujoco.mj_kinematics(self.model, self._data)
-        mujoco.mj_camlight(self.model, self._data)
-        return self._data
 
 
 def _origins(count: int) -> np.ndarray:
@@ -72,31 +62,10 @@ def _origins(count: int) -> np.ndarray:
 
 def _build(count: int, width: int, height: int) -> mujoco.MjSpec:
     """Describe the scene."""
-    spec = mujoco.MjSpec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.3] * 3
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.93, 0.95, 0.98],
-        rgb2=[0.70, 0.76, 0.84],
-        width=256,
-        height=256,
-    )
+    spec = make_studio(width, height)
     world = spec.worldbody
-    # A lamp far above: the shadows of MuJoCo's directional lights are speckled when drawn in software.
     centre = _origins(count).mean(axis=0)
-    above = centre + np.array([1.5, -1.5, 6.0])
-    world.add_light(
-        type=mujoco.mjtLightType.mjLIGHT_SPOT,
-        pos=above,
-        dir=centre - above,
-        cutoff=60.0,
-        exponent=0.0,
-        diffuse=[0.6] * 3,
-        castshadow=True,
-    )
+    add_lamp(spec, centre + [1.5, -1.5, 6.0], centre)
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], pos=[0, 0, -0.1], rgba=[0.86, 0.88, 0.9, 1])
     for i, origin in enumerate(_origins(count)):
         arm = mujoco.MjSpec.from_file(str(panda_mjcf_path()))

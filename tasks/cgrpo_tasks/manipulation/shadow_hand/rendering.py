@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from cgrpo_tasks.assets.shadow_hand_mjcf import JOINTS, PREFIX, scene_spec
+from cgrpo_tasks.studio import Scene, add_lamp, make_studio
 
 from .env import HAND, ShadowHandBlockEnv
 
@@ -24,13 +25,8 @@ CENTRE = (1.0, 0.95, 0.16)
 """Point between a hand and its ghost [m]."""
 
 
-class BlockScene:
-    """MuJoCo model for rendering; it is never stepped.
-
-    Attributes:
-        model: Hands, blocks, goals and light.
-        camera: View of all of them.
-    """
+class BlockScene(Scene):
+    """Hands with their blocks and goals on a square grid."""
 
     def __init__(self, env: ShadowHandBlockEnv, env_ids: list[int], width: int, height: int) -> None:
         """Compile the model.
@@ -43,20 +39,17 @@ class BlockScene:
         """
         self._env, self._env_ids = env, env_ids
         self._origins = _origins(len(env_ids))
-        self.model = _build(self._origins, width, height).compile()
-        self._data = mujoco.MjData(self.model)
+        super().__init__(_build(self._origins, width, height))
         joints = [f"{PREFIX}{name}" for name in JOINTS]
         prefixes = [f"env{i}/" for i in range(len(env_ids))]
         self._joints = np.array([[self.model.joint(p + name).qposadr[0] for name in joints] for p in prefixes])
         self._blocks = np.array([self.model.joint(f"{p}object:joint").qposadr[0] for p in prefixes])
         self._ghosts = np.array([self.model.joint(f"{p}target:joint").qposadr[0] for p in prefixes])
-        self.camera = mujoco.MjvCamera()
         self.camera.lookat = self._origins.mean(axis=0) + CENTRE
         self.camera.distance = 0.4 + 0.3 * math.ceil(math.sqrt(len(env_ids)))
         self.camera.azimuth, self.camera.elevation = 55.0, -35.0
 
-    def update(self) -> mujoco.MjData:
-        """Take over the current states and goals."""
+    def _copy_state(self) -> None:
         qpos = self._env.qpos[self._env_ids].cpu().numpy()
         goal = self._env.goal[self._env_ids].cpu().numpy().copy()
         if self._env.cfg.target_position == "ignore":
@@ -65,9 +58,6 @@ class BlockScene:
         for addresses, pose, offset in ((self._blocks, qpos[:, HAND:], 0.0), (self._ghosts, goal, GHOST_OFFSET)):
             columns = addresses[:, None] + np.arange(7)
             self._data.qpos[columns] = np.concatenate((pose[:, :3] + self._origins + offset, pose[:, 3:]), axis=1)
-        mujoco.mj_kinematics(self.model, self._data)
-        mujoco.mj_camlight(self.model, self._data)
-        return self._data
 
 
 def _origins(count: int) -> np.ndarray:
@@ -78,29 +68,10 @@ def _origins(count: int) -> np.ndarray:
 
 def _build(origins: np.ndarray, width: int, height: int) -> mujoco.MjSpec:
     """Describe the scene."""
-    spec = mujoco.MjSpec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.35] * 3, [0.35] * 3
+    spec = make_studio(width, height, ambient=0.35, diffuse=0.35)
     spec.visual.map.znear = 0.005
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.93, 0.95, 0.98],
-        rgb2=[0.70, 0.76, 0.84],
-        width=256,
-        height=256,
-    )
-    above = origins.mean(axis=0) + CENTRE + np.array([0.5, -0.5, 2.0])
-    spec.worldbody.add_light(
-        type=mujoco.mjtLightType.mjLIGHT_SPOT,
-        pos=above,
-        dir=origins.mean(axis=0) + CENTRE - above,
-        cutoff=60.0,
-        exponent=0.0,
-        diffuse=[0.6] * 3,
-        castshadow=True,
-    )
+    centre = origins.mean(axis=0) + CENTRE
+    add_lamp(spec, centre + [0.5, -0.5, 2.0], centre)
     for i, origin in enumerate(origins):
         hand = scene_spec()
         for element in [hand.geom("floor0"), *(texture for texture in hand.textures if not texture.name)]:

@@ -9,6 +9,7 @@ import numpy as np
 from cgrpo_tasks.assets import shadow_hand_catch_mjcf as models
 from cgrpo_tasks.assets.shadow_hand_catch import SIDES, hand_cfg
 from cgrpo_tasks.assets.shadow_hand_mjcf import JOINTS
+from cgrpo_tasks.studio import Scene, add_lamp, make_studio
 
 from .env import ShadowHandCatchEnv
 
@@ -19,13 +20,8 @@ COLOURS = {"object": (0.95, 0.55, 0.1, 1.0), "goal": (0.2, 0.75, 0.3, 0.45)}
 """Colours (red, green, blue, opacity)."""
 
 
-class CatchScene:
-    """MuJoCo model for rendering; it is never stepped.
-
-    Attributes:
-        model: Hands, objects, goals, light and floor.
-        camera: View of all of them.
-    """
+class CatchScene(Scene):
+    """Pairs of hands in a row, with their objects and goals."""
 
     def __init__(self, env: ShadowHandCatchEnv, env_ids: list[int], width: int, height: int) -> None:
         """Compile the model.
@@ -38,8 +34,7 @@ class CatchScene:
         """
         self._env, self._env_ids = env, env_ids
         shape = env.cfg.scene.object.spawn.spec.split(":")[1]
-        self.model = _build(shape, len(env_ids), width, height).compile()
-        self._data = mujoco.MjData(self.model)
+        super().__init__(_build(shape, len(env_ids), width, height))
         names = (*models.BASE_JOINTS, *JOINTS)
         self._joints = np.array(
             [
@@ -52,21 +47,16 @@ class CatchScene:
             for name in COLOURS
         }
         self._origins = np.array([[SPACING * i, 0.0, 0.0] for i in range(len(env_ids))])
-        self.camera = mujoco.MjvCamera()
         self.camera.lookat = [*(self._origins.mean(axis=0)[:2] + [-0.3, -0.85]), 0.5]
         self.camera.distance, self.camera.azimuth, self.camera.elevation = 0.55 + 0.45 * len(env_ids), 25.0, -38.0
 
-    def update(self) -> mujoco.MjData:
-        """Take over the current positions."""
+    def _copy_state(self) -> None:
         env = self._env
         for addresses, hand in zip(self._joints, env.hands, strict=True):
             self._data.qpos[addresses] = hand.qpos[self._env_ids].cpu().numpy()
         pose = env.object.data.root_link_pose_w.torch[self._env_ids].cpu().numpy()
         self._place("object", pose[:, :3], pose[:, 3:])
         self._place("goal", env.goal_position.cpu().numpy(), env.goal_rotation[self._env_ids].cpu().numpy())
-        mujoco.mj_kinematics(self.model, self._data)
-        mujoco.mj_camlight(self.model, self._data)
-        return self._data
 
     def _place(self, name: str, position: np.ndarray, rotation: np.ndarray) -> None:
         """Move objects or goals; Isaac Lab orders quaternions x y z w, MuJoCo w x y z."""
@@ -76,30 +66,11 @@ class CatchScene:
 
 def _build(shape: str, count: int, width: int, height: int) -> mujoco.MjSpec:
     """Describe the scene."""
-    spec = mujoco.MjSpec()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = width, height
-    spec.visual.headlight.ambient, spec.visual.headlight.diffuse = [0.4] * 3, [0.3] * 3
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.93, 0.95, 0.98],
-        rgb2=[0.70, 0.76, 0.84],
-        width=256,
-        height=256,
-    )
+    spec = make_studio(width, height)
     world = spec.worldbody
     middle = 0.5 * SPACING * (count - 1)
-    # A lamp far above: the shadows of MuJoCo's directional lights are speckled when drawn in software.
-    world.add_light(
-        type=mujoco.mjtLightType.mjLIGHT_SPOT,
-        pos=[middle + 1.0, -0.2, 5.0],
-        dir=[-1.3, -0.65, -4.5],
-        cutoff=60.0,
-        exponent=0.0,
-        diffuse=[0.6] * 3,
-        castshadow=True,
-    )
+    lamp = np.array([middle + 1.0, -0.2, 5.0])
+    add_lamp(spec, lamp, lamp + [-1.3, -0.65, -4.5])
     world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[20, 20, 0.1], rgba=[0.72, 0.75, 0.78, 1])
     for i in range(count):
         frame = world.add_frame(pos=[SPACING * i, 0.0, 0.0])
