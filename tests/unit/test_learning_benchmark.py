@@ -73,3 +73,9 @@ def test_scaling_is_printed_written_and_drawn(monkeypatch, tmp_path, capsys):
 def test_names_what_is_wrong(options, message):
     with pytest.raises(UserError, match=message):
         benchmark(["learning", *options, "--device", "cpu"])
+
+
+def test_memory_too_small_to_be_seen_is_compared_all_the_same(monkeypatch):
+    figures = {"seconds": 1.0, "cpu_seconds": 1.0, "advantage_seconds": 0.5, "memory_mb": 0.0}
+    monkeypatch.setattr(learning, "run_case", lambda case: dict(figures))
+    assert [row["memory_ratio"] for row in learning.compare(SMALL, [1])] == [1.0, 1.0]

@@ -39,6 +39,9 @@ COLUMNS = (
 SIZES = ("num_envs", "num_steps", "obs_dim", "action_dim", "hidden", "epochs", "mini_batches", "repeats")
 """Fields of :class:`Case` that are options of the command."""
 
+PAGE_MB = 4096e-6
+"""Memory is counted in pages [MB]; less cannot be told from none."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Measure and print one line per case.
@@ -92,7 +95,7 @@ def compare(base: Case, counts: Sequence[int]) -> list[dict[str, Any]]:
         # Processor time: other load on the machine does not count.
         timed = "seconds" if base.device.startswith("cuda") else "cpu_seconds"
         row["time_ratio"] = row[timed] / ppo[timed]
-        row["memory_ratio"] = row["memory_mb"] / ppo["memory_mb"]
+        row["memory_ratio"] = max(row["memory_mb"], PAGE_MB) / max(ppo["memory_mb"], PAGE_MB)
         rows.append(row)
         print("".join(f"{_written(row[name]):>18}" for name in COLUMNS), flush=True)
     return rows
