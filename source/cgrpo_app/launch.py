@@ -53,7 +53,9 @@ def check_task(task: str | None) -> str:
         raise UserError(f"--task: is missing; there are {', '.join(ours)}.")
     name = task.split(":")[-1]
     if name not in gym.registry:
-        close = difflib.get_close_matches(name, gym.registry.keys(), n=3, cutoff=0.5) or ours
+        # Ours first: Gymnasium's own HalfCheetah-v4 is nearer to "HalfCheetah", but nothing to train here.
+        close = difflib.get_close_matches(name, ours, n=3, cutoff=0.5)
+        close = close or difflib.get_close_matches(name, gym.registry.keys(), n=3, cutoff=0.5) or ours
         raise UserError(f"--task {task}: is not registered; the nearest are {', '.join(close)}.")
     return name
 

@@ -168,6 +168,12 @@ def test_an_unknown_task_gets_the_nearest_names(tasks):
         launch.check_task("Franka-Tset-CGRPO")
 
 
+def test_a_task_of_ours_comes_before_a_nearer_one_of_others(tasks):
+    gym.registry["Ant-Test-v4"] = None
+    with pytest.raises(UserError, match="the nearest are Ant-Test-CGRPO"):
+        launch.check_task("Ant-Test")
+
+
 @pytest.mark.parametrize(
     ("task", "match"), [("zzz", "--task zzz: is not registered"), (None, "--task: is missing"), ("", "--task")]
 )
