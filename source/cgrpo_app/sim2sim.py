@@ -25,6 +25,7 @@ from cgrpo_app import sim2sim_hand
 from cgrpo_app.sim2sim_perturbation import Perturbation, all_perturbations
 from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, load_session, read_metadata
 from cgrpo_app.sim2sim_reach import PandaReach
+from cgrpo_lab.whole_file import whole_file
 
 OFFICIAL = ("HalfCheetah", "Walker2d", "Ant")
 REACH = "Franka-Reach"
@@ -70,7 +71,8 @@ def main(argv: list[str] | None = None) -> None:
         parser.exit(EXIT_USER_ERROR, f"error: {error}\n")
     if args.json is not None:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(result, indent=2) + "\n")
+        with whole_file(args.json) as part:
+            part.write_text(json.dumps(result, indent=2) + "\n")
     _print(result, args)
 
 
@@ -88,6 +90,8 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
         raise PolicyMismatch(f"--env {args.env}: there are {', '.join(ENVS)}.")
     if args.episodes < 1 or args.robustness < 0:
         raise PolicyMismatch(f"--episodes {args.episodes} --robustness {args.robustness}: must be at least 1 and 0.")
+    if args.policy.is_dir():
+        args.policy = args.policy / "exported" / "policy.onnx"
     if not args.policy.is_file():
         raise PolicyMismatch(f"--policy {args.policy}: there is no such file.")
     env = make_env(args.env, args.policy)

@@ -135,10 +135,11 @@ def test_every_perturbation_has_a_name_of_its_own():
 
 
 def test_command_needs_neither_isaac_lab_nor_torch(tmp_path):
-    """A whole run in a process of its own, with the result of an Isaac Lab evaluation to compare with."""
-    policy = write_policy(tmp_path / "p.onnx", np.zeros((17, 6)))
+    """A run folder's policy, judged in a process of its own and compared with the result in Isaac Lab."""
+    (tmp_path / "exported").mkdir()
+    write_policy(tmp_path / "exported" / "policy.onnx", np.zeros((17, 6)))
     (tmp_path / "report.json").write_text(json.dumps({"final_policy": {"return": {"mean": 2.0}}}))
-    arguments = [f"--policy={policy}", "--env=HalfCheetah-v5", "--episodes=2", f"--json={tmp_path / 'r.json'}"]
+    arguments = [f"--policy={tmp_path}", "--env=HalfCheetah-v5", "--episodes=2", f"--json={tmp_path / 'r.json'}"]
     arguments += [f"--reference={tmp_path / 'report.json'}"]
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'source')!r}); from cgrpo_app.sim2sim import main; "
