@@ -70,9 +70,19 @@ class SquashedGaussianCfg(RslRlMLPModelCfg.GaussianDistributionCfg):
 
 @configclass
 class PPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
-    """rsl_rl's PPO in our subclass, which knows ``schedule="linear"`` beside rsl_rl's ``adaptive`` and ``fixed``."""
+    """rsl_rl's PPO in our subclass, which knows ``schedule="linear"`` beside rsl_rl's ``adaptive`` and ``fixed``.
+
+    What tasks do not set is as in Isaac Lab's own PPO agents, without the entropy bonus, which ours lack, too.
+    """
 
     class_name: str = "cgrpo_lab.algorithms.ppo:PPO"
+    value_loss_coef: float = 1.0
+    use_clipped_value_loss: bool = True
+    clip_param: float = 0.2
+    entropy_coef: float = 0.0
+    lam: float = 0.95
+    desired_kl: float = 0.01
+    max_grad_norm: float = 1.0
 
     reward_normalization: bool = False
     """Whether rewards are divided by the running standard deviation of the discounted return."""

@@ -25,6 +25,18 @@ from cgrpo_tasks.agents import (
 INIT_LOG_STD = -0.5
 """More noise turns robots over in the first 100k steps, and what they learn on their backs they keep."""
 
+LEARNING = {
+    "gamma": 0.99,
+    "num_learning_epochs": 10,
+    "num_mini_batches": 8,
+    "learning_rate": 5.0e-4,
+    "schedule": "linear",
+}
+"""Settings that all agents share."""
+
+LEARNING_OF_TWO = LEARNING | {"num_mini_batches": 4}
+"""The same for two policies: as many samples of each in a minibatch."""
+
 
 @configclass
 class LocomotionCGRPORunnerCfg(CGRPORunnerCfg):
@@ -34,27 +46,21 @@ class LocomotionCGRPORunnerCfg(CGRPORunnerCfg):
     max_iterations = 490
     save_interval = 50
     group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="tanh", init_log_std=INIT_LOG_STD)
-    algorithm = CGRPOCfg(
-        gamma=0.99, num_learning_epochs=10, num_mini_batches=8, learning_rate=5.0e-4, schedule="linear"
-    )
+    algorithm = CGRPOCfg(**LEARNING)
 
 
 @configclass
 class LocomotionCGRPOFullRunnerCfg(LocomotionCGRPORunnerCfg):
     """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
 
-    algorithm = CGRPOCfg(
-        **PAPER_FULL, gamma=0.99, num_learning_epochs=10, num_mini_batches=4, learning_rate=5.0e-4, schedule="linear"
-    )
+    algorithm = CGRPOCfg(**PAPER_FULL, **LEARNING_OF_TWO)
 
 
 @configclass
 class LocomotionCGRPOSimpleRunnerCfg(LocomotionCGRPORunnerCfg):
     """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
 
-    algorithm = CGRPOCfg(
-        **PAPER_SIMPLE, gamma=0.99, num_learning_epochs=10, num_mini_batches=4, learning_rate=5.0e-4, schedule="linear"
-    )
+    algorithm = CGRPOCfg(**PAPER_SIMPLE, **LEARNING_OF_TWO)
 
 
 @configclass
@@ -71,18 +77,4 @@ class LocomotionPPORunnerCfg(PPORunnerCfg):
         distribution_cfg=SquashedGaussianCfg(init_std=math.exp(INIT_LOG_STD)),
     )
     critic = RslRlMLPModelCfg(hidden_dims=[64, 64], activation="tanh", obs_normalization=True)
-    algorithm = PPOAlgorithmCfg(
-        value_loss_coef=1.0,
-        use_clipped_value_loss=True,
-        clip_param=0.2,
-        entropy_coef=0.0,
-        num_learning_epochs=10,
-        num_mini_batches=8,
-        learning_rate=5.0e-4,
-        schedule="linear",
-        reward_normalization=True,
-        gamma=0.99,
-        lam=0.95,
-        desired_kl=0.01,
-        max_grad_norm=1.0,
-    )
+    algorithm = PPOAlgorithmCfg(**LEARNING, reward_normalization=True)

@@ -15,7 +15,7 @@ from isaaclab.utils import configclass
 from cgrpo_lab.algorithms.config import CGRPOCfg
 from cgrpo_lab.baselines import SACCfg, TD3Cfg, TRPOCfg
 from cgrpo_tasks.agents import SkrlRunnerCfg
-from cgrpo_tasks.locomotion.agents import LocomotionCGRPORunnerCfg
+from cgrpo_tasks.locomotion.agents import LEARNING, LocomotionCGRPORunnerCfg
 
 
 @configclass
@@ -23,14 +23,7 @@ class LocomotionGPGRunnerCfg(LocomotionCGRPORunnerCfg):
     """Group Policy Gradient (arXiv 2510.03679): the baseline is what the others earn from the same time step on."""
 
     init_at_random_ep_len = False
-    algorithm = CGRPOCfg(
-        estimator="time_step",
-        gamma=0.99,
-        num_learning_epochs=10,
-        num_mini_batches=8,
-        learning_rate=5.0e-4,
-        schedule="linear",
-    )
+    algorithm = CGRPOCfg(**LEARNING, estimator="time_step")
 
 
 @configclass
@@ -49,11 +42,7 @@ class LocomotionGRPORunnerCfg(LocomotionCGRPORunnerCfg):
     algorithm = CGRPOCfg(
         estimator="episode",
         estimator_options={"group_size": 8},
-        gamma=0.9999,
-        num_learning_epochs=10,
-        num_mini_batches=16,
-        learning_rate=5.0e-4,
-        schedule="linear",
+        **LEARNING | {"gamma": 0.9999, "num_mini_batches": 16},
     )
 
 

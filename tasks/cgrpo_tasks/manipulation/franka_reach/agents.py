@@ -19,6 +19,15 @@ from cgrpo_tasks.agents import (
     SquashedGaussianCfg,
 )
 
+LEARNING = {
+    "gamma": 0.95,
+    "num_learning_epochs": 5,
+    "num_mini_batches": 4,
+    "learning_rate": 1.0e-3,
+    "schedule": "adaptive",
+}
+"""Settings that all agents share: those of Isaac Lab's PPO for this task."""
+
 
 @configclass
 class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
@@ -29,9 +38,7 @@ class FrankaReachCGRPORunnerCfg(CGRPORunnerCfg):
     save_interval = 50
     experiment_name = "franka_reach_cgrpo"
     group_policy = GroupPolicyCfg(hidden_dims=[64, 64], activation="elu", init_log_std=-0.7)
-    algorithm = CGRPOCfg(
-        gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**LEARNING)
 
 
 @configclass
@@ -39,9 +46,7 @@ class FrankaReachCGRPOFullRunnerCfg(FrankaReachCGRPORunnerCfg):
     """CGRPO-Full of the paper: two policies, state clusters, reference, smoothness, diversity and adaptive clip."""
 
     experiment_name = "franka_reach_cgrpo_full"
-    algorithm = CGRPOCfg(
-        **PAPER_FULL, gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**PAPER_FULL, **LEARNING)
 
 
 @configclass
@@ -49,9 +54,7 @@ class FrankaReachCGRPOSimpleRunnerCfg(FrankaReachCGRPORunnerCfg):
     """CGRPO-Simple of the paper: two clustered policies, state clusters, fixed clip, nothing else."""
 
     experiment_name = "franka_reach_cgrpo_simple"
-    algorithm = CGRPOCfg(
-        **PAPER_SIMPLE, gamma=0.95, num_learning_epochs=5, num_mini_batches=4, learning_rate=1.0e-3, schedule="adaptive"
-    )
+    algorithm = CGRPOCfg(**PAPER_SIMPLE, **LEARNING)
 
 
 @configclass
@@ -69,17 +72,4 @@ class FrankaReachPPORunnerCfg(PPORunnerCfg):
         distribution_cfg=SquashedGaussianCfg(init_std=math.exp(-0.7)),
     )
     critic = RslRlMLPModelCfg(hidden_dims=[64, 64], activation="elu", obs_normalization=True)
-    algorithm = PPOAlgorithmCfg(
-        value_loss_coef=1.0,
-        use_clipped_value_loss=True,
-        clip_param=0.2,
-        entropy_coef=0.0,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
-        gamma=0.95,
-        lam=0.95,
-        desired_kl=0.01,
-        max_grad_norm=1.0,
-    )
+    algorithm = PPOAlgorithmCfg(**LEARNING)

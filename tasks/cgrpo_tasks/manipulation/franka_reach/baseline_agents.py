@@ -14,7 +14,7 @@ from cgrpo_lab.algorithms.config import CGRPOCfg
 from cgrpo_lab.baselines import SACCfg, TD3Cfg, TRPOCfg
 from cgrpo_tasks.agents import SkrlRunnerCfg
 
-from .agents import FrankaReachCGRPORunnerCfg
+from .agents import LEARNING, FrankaReachCGRPORunnerCfg
 
 
 @configclass
@@ -23,14 +23,7 @@ class FrankaReachGPGRunnerCfg(FrankaReachCGRPORunnerCfg):
 
     experiment_name = "franka_reach_gpg"
     init_at_random_ep_len = False
-    algorithm = CGRPOCfg(
-        estimator="time_step",
-        gamma=0.95,
-        num_learning_epochs=5,
-        num_mini_batches=4,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
-    )
+    algorithm = CGRPOCfg(**LEARNING, estimator="time_step")
 
 
 @configclass
@@ -48,11 +41,7 @@ class FrankaReachGRPORunnerCfg(FrankaReachCGRPORunnerCfg):
     algorithm = CGRPOCfg(
         estimator="episode",
         estimator_options={"group_size": 8},
-        gamma=0.9999,
-        num_learning_epochs=5,
-        num_mini_batches=20,
-        learning_rate=1.0e-3,
-        schedule="adaptive",
+        **LEARNING | {"gamma": 0.9999, "num_mini_batches": 20},
     )
 
 

@@ -97,13 +97,4 @@ class CatchPPORunnerCfg(PPORunnerCfg):
         distribution_cfg=SquashedGaussianCfg(init_std=math.exp(INIT_LOG_STD)),
     )
     critic = RslRlMLPModelCfg(hidden_dims=HIDDEN_DIMS, activation="elu", obs_normalization=True)
-    algorithm = PPOAlgorithmCfg(
-        **LEARNING,
-        value_loss_coef=1.0,
-        use_clipped_value_loss=True,
-        clip_param=0.2,
-        entropy_coef=0.0,
-        reward_normalization=True,
-        lam=0.95,
-        max_grad_norm=1.0,
-    )
+    algorithm = PPOAlgorithmCfg(**LEARNING, reward_normalization=True)
