@@ -8,9 +8,6 @@ Exact means all states, with the radius that ours chose and as many neighbours a
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 import torch
 
 from cgrpo_app import command_line, run_folder
+from cgrpo_app.benchmarks.case_process import run_case, whole_numbers
 from cgrpo_app.benchmarks.clustering_case import DATA, MAX_FIT_POINTS, MIN_SAMPLES
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
@@ -49,7 +47,8 @@ def main(argv: Sequence[str]) -> None:
     args, overrides = command_line.parse(parser, argv)
     if overrides:
         raise UserError(f"{overrides[0]}: this benchmark has no task to override.")
-    states, dims = _numbers("--states", args.states), _numbers("--dims", args.dims)
+    states = whole_numbers("--states", args.states, "4096,65536")
+    dims = whole_numbers("--dims", args.dims, "17,60")
     kinds = args.data.split(",")
     for kind in kinds:
         if kind not in DATA:
@@ -98,23 +97,8 @@ def _measure(kind: str, count: int, dim: int, device: str, exact_up_to: int, thr
 
 def _run_case(settings: dict[str, Any], threads: int) -> dict[str, Any]:
     """What a case measured, from a fresh process."""
-    command = [sys.executable, "-m", "cgrpo_app.benchmarks.clustering_case", json.dumps(settings)]
-    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **limits})
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise UserError(f"case {settings['case']} with {settings['count']} states failed: {reason}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    try:
-        numbers = [int(item) for item in text.split(",")]
-    except ValueError:
-        raise UserError(f"{option} {text}: must be numbers separated by commas, such as 4096,65536.") from None
-    if min(numbers) < 1:
-        raise UserError(f"{option} {text}: every number must be at least 1.")
-    return numbers
+    label = f"{settings['case']} with {settings['count']} states"
+    return run_case("clustering", json.dumps(settings), label=label, threads=threads)
 
 
 def _version(package: str) -> str:

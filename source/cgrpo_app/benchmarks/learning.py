@@ -11,15 +11,12 @@ measured against each factor of the paper's complexity (:mod:`cgrpo_app.benchmar
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cgrpo_app import command_line, run_folder
-from cgrpo_app.benchmarks import learning_scaling
+from cgrpo_app.benchmarks import case_process, learning_scaling
 from cgrpo_app.benchmarks.learning_case import Case
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
@@ -107,22 +104,14 @@ def run_case(case: Case) -> dict[str, float]:
     Raises:
         UserError: If it fails.
     """
-    command = [sys.executable, "-m", "cgrpo_app.benchmarks.learning_case", json.dumps(dataclasses.asdict(case))]
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **limits})
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise UserError(f"case {case.case} with {case.num_policies} policies failed: {reason}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    label = f"{case.case} with {case.num_policies} policies"
+    return case_process.run_case("learning", json.dumps(dataclasses.asdict(case)), label=label, threads=1)
 
 
 def _policies(text: str, num_envs: int) -> list[int]:
-    try:
-        counts = [int(item) for item in text.split(",")]
-    except ValueError:
-        raise UserError(f"--policies {text}: must be numbers separated by commas, such as 1,2,4,8.") from None
+    counts = case_process.whole_numbers("--policies", text, "1,2,4,8")
     for count in counts:
-        if count < 1 or num_envs % count:
+        if num_envs % count:
             raise UserError(f"--policies {text}: --num_envs {num_envs} cannot be divided among {count}.")
     return counts
 

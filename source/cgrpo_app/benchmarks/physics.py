@@ -8,10 +8,7 @@ Isaac Lab keeps its state in the process, so every case runs in a process of its
 preset, in turns with it: on a shared machine both then meet the same disturbances.
 """
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from typing import Any
 import gymnasium as gym
 
 from cgrpo_app import command_line, run_folder
+from cgrpo_app.benchmarks.case_process import run_case, whole_numbers
 from cgrpo_app.benchmarks.physics_case import official_id
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
@@ -52,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
     args, overrides = command_line.parse(parser, argv)
     if overrides:
         raise UserError(f"{overrides[0]}: the benchmark takes the task as it is registered, without overrides.")
-    task, counts = check_task(args.task), _counts(args.envs)
+    task, counts = check_task(args.task), whole_numbers("--envs", args.envs, "1,16,256")
     presets, cores = _presets(args.presets, task), _cores(args.cores)
     if not args.seconds > 0.0:
         raise UserError(f"--seconds {args.seconds}: must be positive.")
@@ -101,24 +99,8 @@ def _measure(
 
 def _run_case(task: str, case: str, count: int, seconds: float, device: str, cores: list[int]) -> dict[str, float]:
     """Rates [env-steps/s] by case name, from a fresh process."""
-    command = [sys.executable, "-m", "cgrpo_app.benchmarks.physics_case", task, case, str(count), str(seconds), device]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-    )
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise UserError(f"case {case} with {count} environments failed: {reason}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def _counts(text: str) -> list[int]:
-    try:
-        counts = [int(item) for item in text.split(",")]
-    except ValueError:
-        raise UserError(f"--envs {text}: must be numbers separated by commas, such as 1,16,256.") from None
-    if min(counts) < 1:
-        raise UserError(f"--envs {text}: every number must be at least 1.")
-    return counts
+    label = f"{case} with {count} environments"
+    return run_case("physics", task, case, str(count), str(seconds), device, label=label, cores=cores)
 
 
 def _presets(text: str | None, task: str) -> list[str]:
