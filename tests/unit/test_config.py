@@ -105,6 +105,12 @@ def test_observation_groups_that_the_environment_does_not_have(name, groups):
         construct(runner_cfg(), obs_groups={"actor": ["policy"], name: groups})
 
 
+@pytest.mark.parametrize("groups", ["[policy]", {"actor": "[policy]"}, {"actor": ["policy"], "state": "[policy]"}])
+def test_observation_groups_that_are_not_lists(groups):
+    with pytest.raises(ConfigError, match=r"obs_groups.*\[policy\].*: must .*'agent.obs_groups.state=\[\"policy\"\]'"):
+        construct(runner_cfg(), obs_groups=groups)
+
+
 @pytest.mark.parametrize("make", [lambda **x: runner_cfg(**x), lambda **x: runner_cfg(policy=x)])
 def test_unknown_settings_are_named_with_those_there_are(make):
     with pytest.raises(ConfigError, match="(?s)clip=0.1: is no such setting; there are .*(clip_param|squash)"):

@@ -17,7 +17,7 @@ gym.register(
         "rsl_rl_grpo_cfg_entry_point": f"{__name__}.agents:BlockGRPORunnerCfg",
         "rsl_rl_ppo_cfg_entry_point": f"{__name__}.agents:BlockPPORunnerCfg",
         "default_agent": "rsl_rl",
-        "num_envs_by_device": {"cpu": 64, "cuda": 8192},
+        "num_envs_by_device": {"cpu": 128, "cuda": 8192},
         "render_scene": f"{__name__}.rendering:BlockScene",
     },
 )

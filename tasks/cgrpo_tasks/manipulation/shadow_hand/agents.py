@@ -3,7 +3,8 @@
 
 """Agents of the block task: CGRPO, the paper's two configurations, and PPO on the same task and budget.
 
-All see the goal as such and relative to the block (observation group ``goal_error``).
+All see the goal as such and relative to the block (observation group ``goal_error``). 128 hands times 32 steps make
+minibatches of 1024; 370 iterations are one and a half million steps.
 """
 
 import math
@@ -24,9 +25,12 @@ from cgrpo_tasks.agents import (
 
 GROUPS = ["policy", "goal_error"]
 HIDDEN_DIMS = [256, 256]
-INIT_LOG_STD = -0.5
+
+INIT_LOG_STD = -1.2
+"""With more noise in twenty joints the block hardly lies still."""
+
 LEARNING = {
-    "gamma": 0.98,
+    "gamma": 0.95,
     "num_learning_epochs": 5,
     "num_mini_batches": 4,
     "learning_rate": 5.0e-4,
@@ -37,13 +41,17 @@ LEARNING = {
 
 @configclass
 class BlockCGRPORunnerCfg(CGRPORunnerCfg):
-    """Default: one policy, closed-form least-squares baseline."""
+    """Default: one policy, closed-form least-squares baseline.
+
+    States are compared by what is left to the goal, which the rewards are made of. Of all 74 observations the distance
+    between two states is mostly that of joints and their velocities, and the baseline explains little.
+    """
 
     num_steps_per_env = 32
-    max_iterations = 500
+    max_iterations = 370
     save_interval = 50
     experiment_name = "shadow_hand_block_cgrpo"
-    obs_groups = {"actor": GROUPS}
+    obs_groups = {"actor": GROUPS, "state": ["goal_error"]}
     group_policy = GroupPolicyCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD)
     algorithm = CGRPOCfg(**LEARNING)
 
@@ -69,7 +77,7 @@ class BlockGRPORunnerCfg(BlockCGRPORunnerCfg):
     """GRPO with outcome supervision: whole episodes of 100 steps from one start to one goal, compared as wholes."""
 
     num_steps_per_env = 100
-    max_iterations = 160
+    max_iterations = 120
     save_interval = 10
     init_at_random_ep_len = False
     experiment_name = "shadow_hand_block_grpo"
@@ -81,10 +89,10 @@ class BlockPPORunnerCfg(PPORunnerCfg):
     """rsl_rl's PPO with our policy's network, squash, noise, normaliser, optimiser and schedule."""
 
     num_steps_per_env = 32
-    max_iterations = 500
+    max_iterations = 370
     save_interval = 50
     experiment_name = "shadow_hand_block_ppo"
-    obs_groups = {"actor": GROUPS, "critic": GROUPS}
+    obs_groups = {"actor": GROUPS, "critic": ["goal_error"]}
     actor = RslRlMLPModelCfg(
         hidden_dims=HIDDEN_DIMS,
         activation="elu",

@@ -44,12 +44,17 @@ LEARNING = {
 
 @configclass
 class CatchCGRPORunnerCfg(CGRPORunnerCfg):
-    """Default: one policy, closed-form least-squares baseline."""
+    """Default: one policy, closed-form least-squares baseline.
+
+    States are compared by what rewards and terminations are made of: the poses of palms, object and goal. Of all 422
+    observations the distance between two states is mostly that of fingers.
+    """
 
     num_steps_per_env = 32
     max_iterations = 1220
     save_interval = 100
     experiment_name = "shadow_hand_catch_cgrpo"
+    obs_groups = {"actor": ["policy"], "state": ["poses"]}
     group_policy = GroupPolicyCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD)
     algorithm = CGRPOCfg(**LEARNING)
 

@@ -24,6 +24,8 @@ class ShadowHandCatchEnv(DirectRLEnv):
     """E pairs of hands, the right one with an object that belongs into the left one.
 
     Actions ``[E, 52]``, right hand first: force and torque on the forearm, 20 joint positions between the limits.
+    The observation group ``policy`` is the source's, ``poses`` (bases, object and goal, ``[E, 36]``) what rewards and
+    terminations depend on, by which advantage estimators compare states.
     ``extras["outcome"]`` maps ``success`` to whether the object came within ``success_distance`` of its goal in env e's
     most recently finished episode, bool ``[E]``, ``extras["outcome_value"]`` maps ``closest_distance`` to how close it
     came [m], float ``[E]``.
@@ -152,19 +154,19 @@ class ShadowHandCatchEnv(DirectRLEnv):
 
     def _get_observations(self) -> dict[str, torch.Tensor]:
         cfg, data = self.cfg, self.object.data
-        parts = []
+        of_hands, bases = [], [hand.base_pose for hand in self.hands]
         for i, hand in enumerate(self.hands):
             lower, upper = hand.joint_limits
-            parts += [
+            of_hands += [
                 (2.0 * hand.qpos[:, 6:] - upper - lower) / (upper - lower),
                 cfg.joint_velocity_scale * hand.qvel[:, 6:],
                 cfg.force_scale * hand.drive_torque(self._targets[i]),
                 hand.fingertip_state.flatten(start_dim=1),
                 cfg.force_scale * self._wrenches[i].flatten(start_dim=1),
-                hand.base_pose,
+                bases[i],
                 self._actions_of(i),
             ]
-        parts += [
+        common = [
             data.root_link_pose_w.torch,
             data.root_link_lin_vel_w.torch,
             cfg.joint_velocity_scale * data.root_link_ang_vel_w.torch,
@@ -172,7 +174,11 @@ class ShadowHandCatchEnv(DirectRLEnv):
             self.goal_rotation,
             self._rotation_error(),
         ]
-        return {"policy": torch.cat(parts, dim=-1).clamp(-cfg.observation_clip, cfg.observation_clip)}
+        observations = {
+            "policy": torch.cat(of_hands + common, dim=-1),
+            "poses": torch.cat(bases + common, dim=-1),
+        }
+        return {name: group.clamp(-cfg.observation_clip, cfg.observation_clip) for name, group in observations.items()}
 
     def _reset_idx(self, env_ids: Sequence[int]) -> None:
         if "outcome" in self.extras:
