@@ -182,6 +182,15 @@ def test_actions_beyond_one_are_actions_of_one(env):
 
 
 @with_objects("egg")
+def test_states_are_compared_by_bases_object_and_goal(env):
+    env.reset(seed=5)
+    observations, *_ = env.step(torch.rand(8, 52) - 0.5)
+    everything = observations["policy"]
+    parts = everything[:, 167:173], everything[:, 366:372], everything[:, 398:]
+    assert torch.equal(observations["poses"], torch.cat(parts, dim=1))
+
+
+@with_objects("egg")
 def test_groups_share_start_and_goal(env):
     """What the ``episode`` estimator needs."""
     with GroupResets(env, 4):
