@@ -13,7 +13,7 @@ from synthetic_rollouts import empty_rollout, permuted, random_rollout
 
 from cgrpo_lab.advantages import ESTIMATORS, LeastSquares, make_estimator
 from cgrpo_lab.advantages.base import explained_variance
-from cgrpo_lab.advantages.features import RandomFourierFeatures
+from cgrpo_lab.advantages.features import MAX_PRODUCTS, QuadraticFeatures, RandomFourierFeatures
 from cgrpo_lab.advantages.linear_value import normal_equations, solve_regularised
 from cgrpo_lab.advantages.returns import generalised_advantage
 
@@ -292,6 +292,7 @@ def test_diagnostics_are_scalars_on_the_device():
         ({"bandwidth": [1.0, 0.0]}, "bandwidth"),
         ({"bandwidth": "wide"}, "bandwidth"),
         ({"bandwith": 1.0}, "bandwith"),
+        ({"quadratic": 1}, "quadratic"),
         ({"policy_features": 1}, "policy_features"),
         ({"policy_features": True}, "policy_features"),  # there is no policy here
         ({"renew_interval": 0}, "renew_interval"),
@@ -396,3 +397,47 @@ def test_without_cosines_the_value_is_linear_in_the_state():
         num_states=2, num_cosines=0, bandwidth=1.0, device=torch.device("cpu"), generator=torch.Generator()
     )
     torch.testing.assert_close(features(torch.tensor([[3.0, -1.0]])), torch.tensor([[0.3, -0.1, 1.0]]))
+
+
+def test_products_are_those_of_every_two_entries():
+    products = QuadraticFeatures(num_states=3, device=torch.device("cpu"))
+    # Scale sqrt(2) / 4; the 7 counts as 5.
+    expected = [4.0, -2.0, 10.0, 1.0, -5.0, 25.0]
+    torch.testing.assert_close(
+        products(torch.tensor([[2.0, -1.0, 7.0]])), 2**0.5 / 4 * torch.tensor([expected]), rtol=1e-6, atol=0.0
+    )
+    states = torch.randn(20_000, 3, generator=torch.Generator().manual_seed(0))
+    assert products(states).square().sum(dim=-1).mean() == pytest.approx(1.5, rel=0.05)
+
+
+def test_a_value_of_second_degree_needs_quadratic_features():
+    """With gamma 0 a value is a regression of the reward; the second rollout is judged by the fit to the first."""
+    explained = {}
+    for quadratic in (False, True):
+        estimator = make(4, num_cosines=0, quadratic=quadratic, gamma=0.0, ridge=1e-9)
+        for seed in (1, 2):
+            rollout = empty_rollout(16, 32, 4)
+            rollout.states.copy_(torch.randn(rollout.states.shape, generator=torch.Generator().manual_seed(seed)))
+            states = rollout.states[:-1]
+            rollout.rewards.copy_(states[..., 0] * states[..., 3] - 0.5 * states[..., 1].square() + states[..., 2])
+            result = estimator(rollout)
+        explained[quadratic] = float(result.diagnostics["explained_variance"])
+    assert explained[True] > 0.999 and explained[False] < 0.5
+
+
+def test_too_many_products_are_refused_with_a_remedy():
+    make(90, num_cosines=0, quadratic=True)
+    with pytest.raises(ValueError, match=f"91 entries.*4186 products.*{MAX_PRODUCTS}.*obs_groups.state"):
+        make(91, quadratic=True)
+
+
+def test_cosines_products_and_policy_features_come_together():
+    policy = ChangingEncoder()
+    estimator = make(3, num_cosines=4, quadratic=True, policy_features=True, freeze_encoder=policy.freeze)
+    rollout = random_rollout(8, 16, 3, seed=0)
+    estimator(rollout)
+    seen = rollout.states, rollout.observations
+    parts = estimator.features(seen[0]), estimator.products(seen[0]), estimator.encoder(seen[1]) / 3**0.5
+    assert [part.shape[-1] for part in parts] == [8, 6, 3]
+    expected = torch.cat(parts, dim=-1).double() @ estimator.fitted.weights
+    torch.testing.assert_close(estimator.value(*seen).double(), expected, rtol=1e-4, atol=1e-4)

@@ -11,10 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cgrpo_lab.validation import require_number
+from cgrpo_lab.validation import ConfigError, require_number
 
 LINEAR_SCALE = 0.1
 """Weight of the plain state among the features: small, so that the ridge favours the bounded cosines."""
+
+
+QUADRATIC_CLIP = 5.0
+"""Products of entries are taken within so many standard deviations: squares of outliers would outweigh all others."""
+
+MAX_PRODUCTS = 4096
+"""Most products of two entries: the sums of the fit are matrices of their number squared (134 MB)."""
 
 
 class RandomFourierFeatures(nn.Module):
@@ -74,3 +81,45 @@ class RandomFourierFeatures(nn.Module):
         amplitude = math.sqrt(2 / max(self.phases.numel(), 1))
         cosines = amplitude * torch.cos(states @ self.frequencies + self.phases)
         return torch.cat((cosines, LINEAR_SCALE * states, torch.ones_like(states[..., :1])), dim=-1)
+
+
+class QuadraticFeatures(nn.Module):
+    """Products of every two entries of a state, squares included, ``sqrt(2) / (S + 1) x_i x_j``.
+
+    With the plain state and the constant of :class:`RandomFourierFeatures` a value is a polynomial of second degree. As
+    those of its cosines do, their squares sum up to about one for normalised states.
+    """
+
+    def __init__(self, *, num_states: int, device: torch.device):
+        """List the pairs.
+
+        Args:
+            num_states: Size ``S`` of a state.
+            device: Where the features are evaluated.
+
+        Raises:
+            ValueError: If there are more than ``MAX_PRODUCTS``.
+        """
+        super().__init__()
+        self.num_features = num_states * (num_states + 1) // 2
+        """Number of products."""
+        if self.num_features > MAX_PRODUCTS:
+            raise ConfigError(
+                f"quadratic = True cannot be used: {num_states} entries of a state have {self.num_features} products,"
+                f" at most {MAX_PRODUCTS} can be fitted; give false, or compare fewer entries (agent.obs_groups.state)"
+            )
+        self.scale = math.sqrt(2) / (num_states + 1)
+        self.register_buffer("pairs", torch.triu_indices(num_states, num_states, device=device), persistent=False)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Evaluate the features.
+
+        Args:
+            states: Normalised states, ``[..., S]``.
+
+        Returns:
+            Products, ``[..., S (S + 1) / 2]``.
+        """
+        states = states.clamp(-QUADRATIC_CLIP, QUADRATIC_CLIP)
+        first, second = self.pairs
+        return self.scale * states[..., first] * states[..., second]

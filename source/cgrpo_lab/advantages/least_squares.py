@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Closed-form values: least-squares temporal differences on random Fourier features."""
+"""Closed-form values: least-squares temporal differences on fixed features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
-from cgrpo_lab.advantages.features import RandomFourierFeatures
+from cgrpo_lab.advantages.features import QuadraticFeatures, RandomFourierFeatures
 from cgrpo_lab.advantages.linear_value import LinearValue
 from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go
 from cgrpo_lab.validation import ConfigError, require_number
@@ -71,6 +71,7 @@ class LeastSquares(AdvantageEstimator):
         fit_lam: float = 0.95,
         num_cosines: int = 256,
         bandwidth: float | Sequence[float] = 1.0,
+        quadratic: bool = False,
         policy_features: bool = False,
         renew_interval: int = 5,
         decay: float = 0.9,
@@ -89,6 +90,8 @@ class LeastSquares(AdvantageEstimator):
             fit_lam: Lambda of the eligibility traces of the fit.
             num_cosines: Number of random Fourier features.
             bandwidth: Width of their kernel, in units of ``sqrt(S)``; of several, each gets an equal part of them.
+            quadratic: Whether products of every two entries of a state are features, too; with ``num_cosines=0``
+                instead of the cosines.
             policy_features: Whether the last hidden layer of the policy gives features, too (of the first policy, if
                 there are several); with ``num_cosines=0`` instead of the cosines.
             renew_interval: Every so many iterations the policy features are brought up to date.
@@ -111,9 +114,11 @@ class LeastSquares(AdvantageEstimator):
         self.features = RandomFourierFeatures(
             num_states=num_states, num_cosines=num_cosines, bandwidth=bandwidth, device=self.device, generator=generator
         )
+        for name, wanted in (("quadratic", quadratic), ("policy_features", policy_features)):
+            if not isinstance(wanted, bool):
+                raise ConfigError(f"{name} = {wanted!r} cannot be used: give true or false")
+        self.products = QuadraticFeatures(num_states=num_states, device=self.device) if quadratic else None
         self.encoder = self.next_encoder = self.next_fitted = None
-        if not isinstance(policy_features, bool):
-            raise ConfigError(f"policy_features = {policy_features!r} cannot be used: give true or false")
         if policy_features:
             if freeze_encoder is None:
                 raise ConfigError("policy_features = True cannot be used: there is no policy here; give false")
@@ -124,7 +129,8 @@ class LeastSquares(AdvantageEstimator):
 
     def _make_value(self, decay: float, ridge: float, lam: float) -> LinearValue:
         """A value that has seen nothing yet."""
-        size = self.features.num_features + (0 if self.encoder is None else self.encoder.num_features)
+        parts = (self.features, self.products, self.encoder)
+        size = sum(part.num_features for part in parts if part is not None)
         return LinearValue(size, gamma=self.gamma, lam=lam, decay=decay, ridge=ridge, device=self.device)
 
     @torch.no_grad()
@@ -162,12 +168,14 @@ class LeastSquares(AdvantageEstimator):
         return self.fitted(self._state_features(states, observations, self.encoder))
 
     def _state_features(self, states: Tensor, observations: Tensor | None, encoder: Encoder | None) -> Tensor:
-        """Random features of states ``[..., S]``, and, if asked for, those of the policy, ``[..., F]``."""
-        if encoder is None:
-            return self.features(states)
-        # As those of the cosines do, the squares sum up to about one.
-        learned = encoder(observations) / math.sqrt(encoder.num_features)
-        return torch.cat((self.features(states), learned), dim=-1)
+        """Random features of states ``[..., S]``, and, if asked for, products and those of the policy, ``[..., F]``."""
+        parts = [self.features(states)]
+        if self.products is not None:
+            parts.append(self.products(states))
+        if encoder is not None:
+            # As those of the cosines do, the squares sum up to about one.
+            parts.append(encoder(observations) / math.sqrt(encoder.num_features))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
     def _features(
         self, rollout: GroupRollout, encoder: Encoder | None, values: Tensor | None = None
