@@ -86,3 +86,6 @@ class PPOAlgorithmCfg(RslRlPpoAlgorithmCfg):
 
     reward_normalization: bool = False
     """Whether rewards are divided by the running standard deviation of the discounted return."""
+
+    orthogonal_init: bool = False
+    """Whether the networks start as the group policies do, orthogonal with a small last layer, and not as PyTorch's."""

@@ -6,6 +6,7 @@
 import copy
 import itertools
 import math
+import shutil
 
 import pytest
 import torch
@@ -344,7 +345,7 @@ def count_calls(monkeypatch, owner, name):
 def test_smoothness_alone_asks_for_a_second_forward_pass(monkeypatch, coef, passes):
     alg, env = build(num_learning_epochs=2, num_mini_batches=4, smoothness_coef=coef)
     collect(alg, env)
-    calls = count_calls(monkeypatch, alg.policy, "distribution")
+    calls = count_calls(monkeypatch, alg, "distribution")
     losses = alg.update()
     assert len(calls) == 8 * passes
     assert ("smoothness" in losses) == (coef > 0.0) and "diversity" not in losses
@@ -469,6 +470,20 @@ def test_loading_without_the_optimiser_keeps_the_fresh_one():
 # -- On a GPU ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
+def test_compiled_networks_learn_the_same():
+    results = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        alg, env = build(num_policies=2, num_groups=2, smoothness_coef=0.05, compile=compiled)
+        for _ in range(2):
+            collect(alg, env)
+            alg.update()
+        results.append(alg.policy.vectors.detach())
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
+    assert alg.distribution != alg.policy.distribution
+
+
 @pytest.mark.gpu
 def test_neither_rollout_nor_minibatches_wait_for_the_gpu():
     env = DummyEnv(64, device="cuda")
@@ -484,7 +499,7 @@ def test_neither_rollout_nor_minibatches_wait_for_the_gpu():
             obs, rewards, dones, extras = env.step(alg.act(obs))
             alg.process_env_step(obs, rewards, dones, extras)
         alg.rollout.rewind()
-        loss = Loss(alg.cfg, alg.policy, alg.reference, alg.comparison)
+        loss = Loss(alg.cfg, alg.distribution, alg.reference, alg.comparison)
         for batch in alg._mini_batches():
             loss(batch).backward()
             alg.optimizer.step(1e-3)

@@ -10,7 +10,7 @@ from dataclasses import fields
 import pytest
 from dummy_env import DummyEnv, runner_cfg
 
-from cgrpo_lab.algorithms import CGRPO, CGRPOCfg, ConfigError, GroupPolicyCfg
+from cgrpo_lab.algorithms import CGRPO, CGRPOCfg, ConfigError, GroupPolicyCfg, config
 from cgrpo_lab.algorithms.config import ACTIVATIONS
 from cgrpo_lab.policies import GroupPolicy
 
@@ -36,7 +36,7 @@ BAD_ALGORITHM = [
     *[("on_nonfinite", value) for value in ("ignore", None)],
     *[("estimator", value) for value in ("critic", "", None)],
     *[("estimator_options", value) for value in (None, "lam=0.9", {"gamma": 0.9})],
-    ("adaptive_clip", "yes"),
+    *[(name, value) for name in ("adaptive_clip", "compile") for value in ("yes", 1, None)],
 ]  # fmt: skip
 
 BAD_POLICY = [
@@ -51,6 +51,12 @@ BAD_POLICY = [
 def construct(cfg, num_envs=8, **changes):
     env = DummyEnv(num_envs)
     return CGRPO.construct_algorithm(env.get_observations(), env, {**cfg, "multi_gpu": None, **changes}, "cpu")
+
+
+def test_compiling_without_a_compiler_is_an_error(monkeypatch):
+    monkeypatch.setattr(config.shutil, "which", lambda name: None)
+    with pytest.raises(ConfigError, match=r"^compile ?= ?True.*install g\+\+"):
+        construct(runner_cfg(compile=True))
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_ALGORITHM)

@@ -55,6 +55,7 @@ ESTIMATORS = {
 CASES = {
     **{f"{name}_{n}": {"num_policies": n, **options} for name, options in ESTIMATORS.items() for n in (1, 2)},
     "policy_features": {"estimator_options": {**VALUE, "policy_features": True, "renew_interval": 2}},
+    "learned_metric": {"estimator_options": {**VALUE, "learn_metric": True, "renew_interval": 1}},
     "full": FULL,
     "sharing": {"num_policies": 2, "sharing": "all", "smoothness_coef": 0.05, "estimator_options": VALUE},
     "leader": {"num_policies": 2, "sharing": "leader", "replace_interval": 1, "estimator_options": VALUE},

@@ -293,6 +293,7 @@ def test_diagnostics_are_scalars_on_the_device():
         ({"bandwidth": "wide"}, "bandwidth"),
         ({"bandwith": 1.0}, "bandwith"),
         ({"quadratic": 1}, "quadratic"),
+        ({"learn_metric": 1}, "learn_metric"),
         ({"policy_features": 1}, "policy_features"),
         ({"policy_features": True}, "policy_features"),  # there is no policy here
         ({"renew_interval": 0}, "renew_interval"),
@@ -342,7 +343,7 @@ def test_policy_features_are_renewed_together_with_the_value_that_was_fitted_to_
         """The value fitted to rollouts ``seen`` on features of the policy ``factor``."""
 
         def features(r):
-            return torch.cat((estimator.features(r.states), factor * r.observations / 3**0.5), dim=-1).double()
+            return torch.cat((estimator.features.cosines(r.states), factor * r.observations / 3**0.5), dim=-1).double()
 
         size = features(rollout).shape[-1]
         matrix, vector, count = torch.zeros(size, size).double(), torch.zeros(size).double(), 0.0
@@ -365,9 +366,13 @@ def test_policy_features_are_renewed_together_with_the_value_that_was_fitted_to_
         torch.testing.assert_close(result.baseline, baseline, rtol=1e-3, atol=1e-3)
 
 
-def test_policy_features_continue_from_a_checkpoint_bit_for_bit():
+@pytest.mark.parametrize(
+    "features",
+    [{"num_cosines": 0, "policy_features": True}, {"learn_metric": True}, {"learn_metric": True, "quadratic": True}],
+)
+def test_renewed_features_continue_from_a_checkpoint_bit_for_bit(features):
     policy = ChangingEncoder()
-    options = {"num_cosines": 0, "policy_features": True, "renew_interval": 3, "freeze_encoder": policy.freeze}
+    options = {**features, "renew_interval": 3, "freeze_encoder": policy.freeze}
     estimator = make(3, **options)
     for seed in range(4):
         policy.factor += 1.0
@@ -437,7 +442,8 @@ def test_cosines_products_and_policy_features_come_together():
     rollout = random_rollout(8, 16, 3, seed=0)
     estimator(rollout)
     seen = rollout.states, rollout.observations
-    parts = estimator.features(seen[0]), estimator.products(seen[0]), estimator.encoder(seen[1]) / 3**0.5
+    features = estimator.features
+    parts = features.cosines(seen[0]), features.products(seen[0]), features.encoder(seen[1]) / 3**0.5
     assert [part.shape[-1] for part in parts] == [8, 6, 3]
     expected = torch.cat(parts, dim=-1).double() @ estimator.fitted.weights
     torch.testing.assert_close(estimator.value(*seen).double(), expected, rtol=1e-4, atol=1e-4)

@@ -44,6 +44,19 @@ def test_rewards_stay_as_they_are_unless_asked():
     torch.testing.assert_close(step(make().alg, rewards, torch.zeros(16, dtype=torch.bool)), rewards)
 
 
+def test_networks_start_as_the_group_policies_do():
+    algorithm = make(orthogonal_init=True).alg
+    for model, last_gain in ((algorithm.actor, 0.01), (algorithm.critic, 1.0)):
+        layers = [module for module in model.mlp if isinstance(module, torch.nn.Linear)]
+        for layer in layers:
+            gain = last_gain if layer is layers[-1] else 2.0**0.5
+            rows, columns = layer.weight.shape
+            short = layer.weight if rows <= columns else layer.weight.T
+            expected = gain**2 * torch.eye(min(rows, columns))
+            torch.testing.assert_close(short @ short.T, expected, rtol=1e-4, atol=1e-6)
+            assert not layer.bias.any()
+
+
 def test_linear_schedule_ends_at_zero():
     runner = make(schedule="linear", learning_rate=1.0e-3)
     rates = []

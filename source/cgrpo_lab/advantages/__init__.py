@@ -12,10 +12,11 @@ import torch
 
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
 from cgrpo_lab.advantages.episode import Episode
-from cgrpo_lab.advantages.least_squares import Encoder, LeastSquares
+from cgrpo_lab.advantages.least_squares import LeastSquares
 from cgrpo_lab.advantages.state_cluster import StateCluster
 from cgrpo_lab.advantages.time_step import TimeStep
 from cgrpo_lab.advantages.value_centred import ValueCentred
+from cgrpo_lab.advantages.value_features import Encoder
 from cgrpo_lab.validation import require_choice, require_options
 
 ESTIMATORS: dict[str, type[AdvantageEstimator]] = {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Fixed features in which values are linear."""
+"""Features in which values are linear."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cgrpo_lab.advantages.metric import square_root
 from cgrpo_lab.validation import ConfigError, require_number
 
 LINEAR_SCALE = 0.1
@@ -30,7 +31,8 @@ class RandomFourierFeatures(nn.Module):
     ``phi(x) = [sqrt(2/F) cos(W x + b), 0.1 x, 1]`` with ``W ~ N(0, 1 / (bandwidth^2 S))`` and ``b ~ U(0, 2 pi)``.
     The inner product of the cosines approaches a Gaussian kernel (Rahimi and Recht 2007), so a value that is linear
     in them is a smooth average over nearby states: the cluster mean of eq 6 with soft edges. The plain state and the
-    constant carry the trend outside the region seen so far. Nothing here is trained.
+    constant carry the trend outside the region seen so far. Nothing here is trained by gradient descent;
+    :meth:`set_metric` lets some directions count more.
     """
 
     def __init__(
@@ -64,10 +66,20 @@ class RandomFourierFeatures(nn.Module):
         """Size ``F`` of the feature vector."""
         draw = {"generator": generator, "device": generator.device}
         widths = torch.tensor(bandwidths, device=generator.device)[torch.arange(num_cosines) % len(bandwidths)]
-        frequencies = torch.randn(num_states, num_cosines, **draw) / (widths * math.sqrt(num_states))
+        directions = torch.randn(num_states, num_cosines, **draw) / (widths * math.sqrt(num_states))
         phases = 2 * math.pi * torch.rand(num_cosines, **draw)
-        self.register_buffer("frequencies", frequencies.to(device))
+        self.register_buffer("directions", directions.to(device))
+        self.register_buffer("frequencies", directions.to(device, copy=True))
         self.register_buffer("phases", phases.to(device))
+
+    def set_metric(self, metric: Tensor) -> None:
+        """Measure distances by ``(x - x')^T M (x - x')``: the kernel becomes Gaussian in these, with the same draw.
+
+        Args:
+            metric: Symmetric positive definite ``M``, ``[S, S]``.
+        """
+        root = square_root(metric).to(self.directions.dtype)
+        self.frequencies.copy_(root @ self.directions)
 
     def forward(self, states: Tensor) -> Tensor:
         """Evaluate the features.

@@ -1,41 +1,28 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Closed-form values: least-squares temporal differences on fixed features."""
+"""Closed-form values: least-squares temporal differences on features that no gradient descent trains."""
 
 from __future__ import annotations
 
-import math
+import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.features import QuadraticFeatures, RandomFourierFeatures
 from cgrpo_lab.advantages.linear_value import LinearValue
+from cgrpo_lab.advantages.metric import gradient_outer_product, metric_from
 from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go
+from cgrpo_lab.advantages.value_features import Encoder, ValueFeatures
 from cgrpo_lab.validation import ConfigError, require_number
 
 if TYPE_CHECKING:
     from cgrpo_lab.rollouts import GroupRollout
-
-
-class Encoder(Protocol):
-    """Maps observations ``[..., D]`` to features ``[..., H]``; a module, so that a checkpoint holds it."""
-
-    num_features: int
-    """Size ``H`` of the features."""
-
-    def __call__(self, observations: Tensor) -> Tensor:
-        """Evaluate the features."""
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Everything the features depend on."""
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> object:
-        """Become another encoder of the same sizes."""
 
 
 class LeastSquares(AdvantageEstimator):
@@ -51,6 +38,11 @@ class LeastSquares(AdvantageEstimator):
 
     An iteration is judged by the weights from *before* it, so that no action influences its own baseline and the
     explained variance is a held-out one. The very first iteration has nothing before it and is judged by its own fit.
+
+    With ``learn_metric`` the random features learn which directions of a state matter: every ``renew_interval``
+    iterations their frequencies are drawn anew in the metric of the value's own gradients
+    (:mod:`cgrpo_lab.advantages.metric`), by which states are then near or far. Sums of old features are of no use to
+    new ones, so a successor is fitted beside the present value and takes over when it has seen enough.
 
     The fit is linear in the rewards: multiplying all rewards by a number multiplies values and advantages by it. So
     rewards need no running scale here (which would weigh old and new rewards of the sums differently), and the group
@@ -71,6 +63,7 @@ class LeastSquares(AdvantageEstimator):
         fit_lam: float = 0.95,
         num_cosines: int = 256,
         bandwidth: float | Sequence[float] = 1.0,
+        learn_metric: bool = False,
         quadratic: bool = False,
         policy_features: bool = False,
         renew_interval: int = 5,
@@ -90,11 +83,12 @@ class LeastSquares(AdvantageEstimator):
             fit_lam: Lambda of the eligibility traces of the fit.
             num_cosines: Number of random Fourier features.
             bandwidth: Width of their kernel, in units of ``sqrt(S)``; of several, each gets an equal part of them.
+            learn_metric: Whether the random features follow the metric of the value's gradients.
             quadratic: Whether products of every two entries of a state are features, too; with ``num_cosines=0``
                 instead of the cosines.
             policy_features: Whether the last hidden layer of the policy gives features, too (of the first policy, if
                 there are several); with ``num_cosines=0`` instead of the cosines.
-            renew_interval: Every so many iterations the policy features are brought up to date.
+            renew_interval: Every so many iterations metric and policy features are brought up to date.
             decay: Weight that a fit gives to the sums of the iterations before; 0.9 remembers about ten.
             ridge: Regularisation per step in the sums. Keep it small: the features are small too.
 
@@ -111,27 +105,35 @@ class LeastSquares(AdvantageEstimator):
         self.lam = lam
         self.renew_interval = renew_interval
         self.freeze_encoder = freeze_encoder
-        self.features = RandomFourierFeatures(
-            num_states=num_states, num_cosines=num_cosines, bandwidth=bandwidth, device=self.device, generator=generator
-        )
-        for name, wanted in (("quadratic", quadratic), ("policy_features", policy_features)):
+        for name, wanted in (
+            ("learn_metric", learn_metric),
+            ("quadratic", quadratic),
+            ("policy_features", policy_features),
+        ):
             if not isinstance(wanted, bool):
                 raise ConfigError(f"{name} = {wanted!r} cannot be used: give true or false")
-        self.products = QuadraticFeatures(num_states=num_states, device=self.device) if quadratic else None
-        self.encoder = self.next_encoder = self.next_fitted = None
-        if policy_features:
-            if freeze_encoder is None:
-                raise ConfigError("policy_features = True cannot be used: there is no policy here; give false")
-            self.encoder, self.next_encoder = freeze_encoder(), freeze_encoder()
-            self.next_fitted = self._make_value(decay, ridge, fit_lam)
-            self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
-        self.fitted = self._make_value(decay, ridge, fit_lam)
+        if policy_features and freeze_encoder is None:
+            raise ConfigError("policy_features = True cannot be used: there is no policy here; give false")
+        if learn_metric and not num_cosines:
+            raise ConfigError(
+                "learn_metric = True cannot be used: it changes the cosines and num_cosines = 0; give false"
+            )
+        self.learn_metric = learn_metric
+        cosines = RandomFourierFeatures(
+            num_states=num_states, num_cosines=num_cosines, bandwidth=bandwidth, device=self.device, generator=generator
+        )
+        products = QuadraticFeatures(num_states=num_states, device=self.device) if quadratic else None
+        self.features = ValueFeatures(cosines, products, freeze_encoder() if policy_features else None)
 
-    def _make_value(self, decay: float, ridge: float, lam: float) -> LinearValue:
-        """A value that has seen nothing yet."""
-        parts = (self.features, self.products, self.encoder)
-        size = sum(part.num_features for part in parts if part is not None)
-        return LinearValue(size, gamma=self.gamma, lam=lam, decay=decay, ridge=ridge, device=self.device)
+        def make_value() -> LinearValue:
+            size = self.features.num_features
+            return LinearValue(size, gamma=gamma, lam=fit_lam, decay=decay, ridge=ridge, device=self.device)
+
+        self.fitted = make_value()
+        self.next_features = self.next_fitted = None
+        if learn_metric or policy_features:
+            self.next_features, self.next_fitted = copy.deepcopy(self.features), make_value()
+            self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def forward(self, rollout: GroupRollout) -> GroupAdvantages:
@@ -145,9 +147,9 @@ class LeastSquares(AdvantageEstimator):
         """
         is_first = not self.fitted.num_samples.item()
         values = torch.empty_like(rollout.states[..., 0])
-        self.fitted.fit(self._features(rollout, self.encoder, values), rollout)
+        self.fitted.fit(self._features(rollout, self.features, values), rollout)
         if is_first:
-            values = torch.stack([self.fitted(features) for features in self._features(rollout, self.encoder)])
+            values = torch.stack([self.fitted(features) for features in self._features(rollout, self.features)])
         if self.next_fitted is not None:
             self._prepare_successor(rollout)
         advantages = generalised_advantage(
@@ -165,43 +167,42 @@ class LeastSquares(AdvantageEstimator):
         Returns:
             Values, ``[...]``, in reward units; zero before the first fit.
         """
-        return self.fitted(self._state_features(states, observations, self.encoder))
-
-    def _state_features(self, states: Tensor, observations: Tensor | None, encoder: Encoder | None) -> Tensor:
-        """Random features of states ``[..., S]``, and, if asked for, products and those of the policy, ``[..., F]``."""
-        parts = [self.features(states)]
-        if self.products is not None:
-            parts.append(self.products(states))
-        if encoder is not None:
-            # As those of the cosines do, the squares sum up to about one.
-            parts.append(encoder(observations) / math.sqrt(encoder.num_features))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        return self.fitted(self.features(states, observations))
 
     def _features(
-        self, rollout: GroupRollout, encoder: Encoder | None, values: Tensor | None = None
+        self, rollout: GroupRollout, features: ValueFeatures, values: Tensor | None = None
     ) -> Iterator[Tensor]:
         """Features of one step after the other, ``[E, F]``: those of a rollout would be its largest tensor by far.
 
         Args:
             rollout: States and observations.
-            encoder: Features of the policy, if asked for.
+            features: What to evaluate.
             values: Where to put the present values of the states, ``[T+1, E]``.
         """
         for t, (states, observations) in enumerate(zip(rollout.states, rollout.observations, strict=True)):
-            features = self._state_features(states, observations, encoder)
+            step = features(states, observations)
             if values is not None:
-                values[t] = self.fitted(features)
-            yield features
+                values[t] = self.fitted(step)
+            yield step
 
     def _prepare_successor(self, rollout: GroupRollout) -> None:
-        """Fit the value on newer policy features, and let it take over when it has seen ``renew_interval`` rollouts."""
-        self.next_fitted.fit(self._features(rollout, self.next_encoder), rollout)
+        """Fit the value on newer features, and let it take over when it has seen ``renew_interval`` rollouts."""
+        self.next_fitted.fit(self._features(rollout, self.next_features), rollout)
         self.iterations += 1
         if self.iterations % self.renew_interval == 0:
-            self.encoder.load_state_dict(self.next_encoder.state_dict())
+            self.features.load_state_dict(self.next_features.state_dict())
             self.fitted.load_state_dict(self.next_fitted.state_dict())
-            self.next_encoder.load_state_dict(self.freeze_encoder().state_dict())
+            self._renew(self.next_features, rollout)
             self.next_fitted.forget()
+
+    def _renew(self, features: ValueFeatures, rollout: GroupRollout) -> None:
+        """Bring features up to date with the value and the policies as they are now."""
+        if features.encoder is not None:
+            features.encoder.load_state_dict(self.freeze_encoder().state_dict())
+        if self.learn_metric:
+            seen = zip(rollout.states[:-1], rollout.observations[:-1], strict=True)
+            outer = torch.stack([gradient_outer_product(self.value, *step) for step in seen]).mean(dim=0)
+            features.cosines.set_metric(metric_from(distributed.all_mean(outer)))
 
     def _diagnostics(self, rollout: GroupRollout, values: Tensor) -> dict[str, Tensor]:
         """Describe how good the baseline was; the returns are Monte-Carlo ones, so as not to flatter it."""

@@ -73,8 +73,8 @@ class LinearValue(nn.Module):
             features, rollout.rewards, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.lam
         )
         matrix, vector = distributed.all_sum(matrix), distributed.all_sum(vector)
-        matrix += self.decay * self.normal_matrix
-        vector += self.decay * self.normal_vector
+        matrix.add_(self.normal_matrix, alpha=self.decay)
+        vector.add_(self.normal_vector, alpha=self.decay)
         num_samples = self.decay * self.num_samples + rollout.rewards.numel() * distributed.world_size()
         # Checked before solving: a solver may raise, or loop, on what is not a number.
         if (matrix.sum() + vector.sum()).isfinite():
@@ -147,9 +147,11 @@ def solve_regularised(matrix: Tensor, vector: Tensor, ridge: Tensor) -> Tensor:
     Returns:
         ``w``, ``[F]``; the least-squares solution where the system is singular to working precision.
     """
-    regularised = matrix + ridge * torch.eye(len(vector), dtype=matrix.dtype, device=matrix.device)
-    scale = regularised.diagonal().abs().clamp_min(ridge).rsqrt()
-    scaled = scale[:, None] * regularised * scale[None, :]
+    # One copy, changed in place: with few environments these matrices are what learning needs most memory for.
+    scaled = matrix.clone()
+    scaled.diagonal().add_(ridge)
+    scale = scaled.diagonal().abs().clamp_min(ridge).rsqrt()
+    scaled.mul_(scale[:, None]).mul_(scale[None, :])
     try:
         return scale * torch.linalg.solve(scaled, scale * vector)
     except torch.linalg.LinAlgError:

@@ -13,8 +13,9 @@ import torch
 from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.group_means import leave_one_out_means
-from cgrpo_lab.advantages.least_squares import Encoder, LeastSquares
+from cgrpo_lab.advantages.least_squares import LeastSquares
 from cgrpo_lab.advantages.state_cluster import make_clusterer
+from cgrpo_lab.advantages.value_features import Encoder
 from cgrpo_lab.validation import require_number, require_options
 
 if TYPE_CHECKING:

@@ -49,6 +49,7 @@ class CGRPO:
         self.state_normalizer = EmpiricalNormalization(self.rollout.states.shape[-1]).to(self.device)
         size = self.cfg.reference_size
         self.reference = MixtureReference(self.policy, size).to(self.device) if size else None
+        self.distribution = torch.compile(self.policy.distribution) if self.cfg.compile else self.policy.distribution
         self.optimizer = GroupAdam(self.policy.vectors, max_grad_norm=self.cfg.max_grad_norm)
         self.rate = LearningRate(self.cfg, parts.max_iterations)
         self.iteration = 0
@@ -165,7 +166,7 @@ class CGRPO:
             Means over the minibatches by name; rsl_rl logs them as ``Loss/<name>``.
         """
         rate = self.rate.start(self.iteration)
-        loss = Loss(self.cfg, self.policy, self.reference, self.comparison)
+        loss = Loss(self.cfg, self.distribution, self.reference, self.comparison)
         norms = []
         for batch in self._mini_batches():
             loss(batch).backward()

@@ -3,7 +3,7 @@
 
 """The loss of a minibatch (arXiv 2507.19555, eq 12) and what is logged about it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,11 @@ from cgrpo_lab.algorithms import objective
 from cgrpo_lab.algorithms.config import CGRPOCfg
 from cgrpo_lab.algorithms.mini_batches import MiniBatch
 from cgrpo_lab.algorithms.sharing import leader_mask
-from cgrpo_lab.policies import GroupPolicy, gaussian
+from cgrpo_lab.policies import gaussian
 from cgrpo_lab.reference import MixtureReference
+
+Distribution = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""Maps normalised observations [N, B, D] to means [N, B, A] and log standard deviations [N, A]."""
 
 
 @dataclass
@@ -36,16 +39,18 @@ class Comparison:
 class Loss:
     """Eq 12, to be minimised, summed over policies."""
 
-    def __init__(self, cfg: CGRPOCfg, policy: GroupPolicy, reference: MixtureReference | None, of: Comparison) -> None:
+    def __init__(
+        self, cfg: CGRPOCfg, distribution: Distribution, reference: MixtureReference | None, of: Comparison
+    ) -> None:
         """Prepare the loss of one iteration.
 
         Args:
             cfg: Settings.
-            policy: The policies that are updated.
+            distribution: :meth:`GroupPolicy.distribution` of the policies that are updated.
             reference: The reference policy, if there is one.
             of: What the rollout told.
         """
-        self.cfg, self.policy, self.reference, self.of = cfg, policy, reference, of
+        self.cfg, self.distribution, self.reference, self.of = cfg, distribution, reference, of
         self._entropy_coef: torch.Tensor | None = None
         if cfg.entropy_coef > 0.0 or cfg.follower_entropy_coef > 0.0:
             # Followers of a leader may explore more.
@@ -55,7 +60,7 @@ class Loss:
     def __call__(self, batch: MiniBatch) -> torch.Tensor:
         """Loss of a minibatch, 0-dim; its terms go to the log."""
         cfg = self.cfg
-        mean, log_std = self.policy.distribution(batch.observations)
+        mean, log_std = self.distribution(batch.observations)
         log_probs = gaussian.log_prob(batch.samples, mean, log_std.unsqueeze(1))
         log_ratio = log_probs - batch.log_probs
         surrogate = objective.clipped_surrogate(log_ratio, batch.advantages, self.of.clip, batch.weights)
@@ -65,7 +70,7 @@ class Loss:
         if self._entropy_coef is not None:
             loss = loss - (self._entropy_coef * gaussian.entropy(log_std)).sum()
         if batch.next_observations is not None:
-            next_mean, _ = self.policy.distribution(batch.next_observations)
+            next_mean, _ = self.distribution(batch.next_observations)
             smooth = objective.smoothness(mean, next_mean, batch.same_episode)
             loss = loss + cfg.smoothness_coef * smooth.sum()
             self.log.add("smoothness", smooth.detach())

@@ -3,29 +3,36 @@
 
 """rsl_rl's PPO with what :class:`CGRPORunner` asks of an algorithm beside rsl_rl's own runner."""
 
+import math
 from typing import Any
 
 import rsl_rl.algorithms
 import torch
 from rsl_rl.env import VecEnv
-from rsl_rl.modules import EmpiricalNormalization
+from rsl_rl.modules import MLP, EmpiricalNormalization
 from tensordict import TensorDict
 
 
 class PPO(rsl_rl.algorithms.PPO):
-    """The critic baseline: rsl_rl's PPO, with two habits of MuJoCo benchmarks that it lacks.
+    """The critic baseline: rsl_rl's PPO, with three habits of MuJoCo benchmarks that it lacks.
 
-    Both are off unless asked for. ``reward_normalization`` divides rewards by the running standard deviation of the
+    All are off unless asked for. ``reward_normalization`` divides rewards by the running standard deviation of the
     discounted return, as Gymnasium's ``NormalizeReward``: a critic that starts at zero needs long to reach returns in
-    the hundreds. ``schedule="linear"`` lets the learning rate fall to zero at ``max_iterations``.
+    the hundreds. ``schedule="linear"`` lets the learning rate fall to zero at ``max_iterations``. ``orthogonal_init``
+    starts the networks as :class:`~cgrpo_lab.policies.GroupPolicy` does: orthogonal layers, a small last one.
     """
 
     metrics: dict[str, torch.Tensor] = {}
     """PPO has no group diagnostics."""
 
-    def __init__(self, *args: Any, reward_normalization: bool = False, **kwargs: Any) -> None:
-        """Take rsl_rl's arguments and ``reward_normalization``."""
+    def __init__(
+        self, *args: Any, reward_normalization: bool = False, orthogonal_init: bool = False, **kwargs: Any
+    ) -> None:
+        """Take rsl_rl's arguments, ``reward_normalization`` and ``orthogonal_init``."""
         super().__init__(*args, **kwargs)
+        if orthogonal_init:
+            _init_orthogonal(self.actor.mlp, last_gain=0.01)
+            _init_orthogonal(self.critic.mlp, last_gain=1.0)
         self.initial_learning_rate = self.learning_rate
         self.max_iterations = 0
         self.iteration = 0
@@ -104,3 +111,9 @@ class PPO(rsl_rl.algorithms.PPO):
             # rsl_rl's own files do not hold it.
             self.iteration = loaded_dict.get("algorithm_iteration", loaded_dict.get("iter", 0))
         return restored
+
+
+def _init_orthogonal(mlp: MLP, last_gain: float) -> None:
+    """Draw orthogonal weights of gain sqrt(2), in the last layer of ``last_gain``, and set all biases to zero."""
+    layers = [i for i, module in enumerate(mlp) if isinstance(module, torch.nn.Linear)]
+    mlp.init_weights([last_gain if i == layers[-1] else math.sqrt(2.0) for i in range(len(mlp))])

@@ -31,6 +31,9 @@ from cgrpo_lab.runners.run_log import RunLog
 
 logger = logging.getLogger(__name__)
 
+CURVES_INTERVAL_S = 60.0
+"""Least time [s] from one drawing of the curves to the next: it takes a second or two, and checkpoints are frequent."""
+
 
 class EnvState(Protocol):
     """Saves and restores everything an environment carries from one step to the next."""
@@ -91,6 +94,7 @@ class CGRPORunner(OnPolicyRunner):
         self.interrupted = False
         self.last_metrics: dict[str, float] = {}
         self._advantage_time = 0.0
+        self._curves_time = float("-inf")
         self._restored_env: dict[str, Any] | None = None
         self._finite = self._make_finite_check(env, obs_names or {})
 
@@ -148,7 +152,7 @@ class CGRPORunner(OnPolicyRunner):
                 is_last = done == num_learning_iterations or is_interrupted
                 self._log(losses, tock - tick, now - tock, total, eta, is_last)
                 if is_last or self.current_learning_iteration % self.cfg["save_interval"] == 0:
-                    self._save_checkpoint()
+                    self._save_checkpoint(is_last)
                 if is_last:
                     self.interrupted = is_interrupted
                     break
@@ -241,8 +245,8 @@ class CGRPORunner(OnPolicyRunner):
         """Mean standard deviation of the deployed policy's actions."""
         return self.alg.get_policy().output_std.mean().item()
 
-    def _save_checkpoint(self) -> None:
-        """Write a checkpoint, beside it the best one so far, and the curves."""
+    def _save_checkpoint(self, is_last: bool) -> None:
+        """Write a checkpoint, beside it the best one so far, and, once in a while and at the end, the curves."""
         if self.log_dir is None:
             return
         path = self.log_dir / f"model_{self.current_learning_iteration}.pt"
@@ -253,7 +257,8 @@ class CGRPORunner(OnPolicyRunner):
             self.save(str(path))
         if is_best:
             self.save(str(self.log_dir / "model_best.pt"))
-        if distributed.is_main():
+        if distributed.is_main() and (is_last or time.monotonic() - self._curves_time >= CURVES_INTERVAL_S):
+            self._curves_time = time.monotonic()
             draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:

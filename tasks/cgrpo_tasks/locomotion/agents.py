@@ -65,7 +65,7 @@ class LocomotionCGRPOSimpleRunnerCfg(LocomotionCGRPORunnerCfg):
 
 @configclass
 class LocomotionPPORunnerCfg(PPORunnerCfg):
-    """rsl_rl's PPO with our policy's network, squash, noise, normaliser, optimiser and schedule."""
+    """rsl_rl's PPO with our policy's network, initial weights, squash, noise, normaliser, optimiser and schedule."""
 
     num_steps_per_env = 32
     max_iterations = 490
@@ -77,4 +77,4 @@ class LocomotionPPORunnerCfg(PPORunnerCfg):
         distribution_cfg=SquashedGaussianCfg(init_std=math.exp(INIT_LOG_STD)),
     )
     critic = RslRlMLPModelCfg(hidden_dims=[64, 64], activation="tanh", obs_normalization=True)
-    algorithm = PPOAlgorithmCfg(**LEARNING, reward_normalization=True)
+    algorithm = PPOAlgorithmCfg(**LEARNING, reward_normalization=True, orthogonal_init=True)
