@@ -28,13 +28,13 @@ FULL = {
     "reference_size": 1,
     "entropy_coef": 0.01,
     "schedule": "adaptive",
-    "estimator_options": {"num_cosines": 16, "ridge": 1e-2},
+    "estimator_options": {"num_cosines": 16, "bandwidth": 1.0, "ridge": 1e-2},
 }
 FITTED_IN_PART = {"max_refit_interval": 4}
 KMEANS = {"clustering": "kmeans", "clustering_options": {"num_clusters": 6, "max_fit_points": 96}, **FITTED_IN_PART}
 DBSCAN = {"clustering_options": {"max_fit_points": 128, "reach": 2.0}, **FITTED_IN_PART}
 # With the default ridge, weights of features that hardly differ are free: rounding decides them, at equal values.
-VALUE = {"num_cosines": 16, "ridge": 1e-2}
+VALUE = {"num_cosines": 16, "bandwidth": 1.0, "ridge": 1e-2}
 ESTIMATORS = {
     "least_squares": {"estimator_options": VALUE},
     "value_centred": {"estimator": "value_centred", "estimator_options": {"value_options": VALUE, **KMEANS}},

@@ -62,11 +62,11 @@ class LeastSquares(AdvantageEstimator):
         lam: float = 0.95,
         fit_lam: float = 0.95,
         num_cosines: int = 256,
-        bandwidth: float | Sequence[float] = 1.0,
-        learn_metric: bool = False,
+        bandwidth: float | Sequence[float] = 0.7,
+        learn_metric: bool = True,
         quadratic: bool = False,
         policy_features: bool = False,
-        renew_interval: int = 5,
+        renew_interval: int = 10,
         decay: float = 0.9,
         ridge: float = 1e-5,
     ):
@@ -83,7 +83,7 @@ class LeastSquares(AdvantageEstimator):
             fit_lam: Lambda of the eligibility traces of the fit.
             num_cosines: Number of random Fourier features.
             bandwidth: Width of their kernel, in units of ``sqrt(S)``; of several, each gets an equal part of them.
-            learn_metric: Whether the random features follow the metric of the value's gradients.
+            learn_metric: Whether the cosines, if there are any, follow the metric of the value's gradients.
             quadratic: Whether products of every two entries of a state are features, too; with ``num_cosines=0``
                 instead of the cosines.
             policy_features: Whether the last hidden layer of the policy gives features, too (of the first policy, if
@@ -114,11 +114,7 @@ class LeastSquares(AdvantageEstimator):
                 raise ConfigError(f"{name} = {wanted!r} cannot be used: give true or false")
         if policy_features and freeze_encoder is None:
             raise ConfigError("policy_features = True cannot be used: there is no policy here; give false")
-        if learn_metric and not num_cosines:
-            raise ConfigError(
-                "learn_metric = True cannot be used: it changes the cosines and num_cosines = 0; give false"
-            )
-        self.learn_metric = learn_metric
+        self.learn_metric = learn_metric and num_cosines > 0
         cosines = RandomFourierFeatures(
             num_states=num_states, num_cosines=num_cosines, bandwidth=bandwidth, device=self.device, generator=generator
         )
@@ -131,7 +127,7 @@ class LeastSquares(AdvantageEstimator):
 
         self.fitted = make_value()
         self.next_features = self.next_fitted = None
-        if learn_metric or policy_features:
+        if self.learn_metric or policy_features:
             self.next_features, self.next_fitted = copy.deepcopy(self.features), make_value()
             self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
 

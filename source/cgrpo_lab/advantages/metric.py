@@ -4,8 +4,8 @@
 """A metric of states that is learned from a value: directions in which the value changes count more.
 
 The average gradient outer product of recursive feature machines (Radhakrishnan, Beaglehole, Pandit and Belkin,
-*Mechanism for feature learning in neural networks and backpropagation-free machine learning models*, Science 383, 2024):
-what layers of a network learn by gradient descent, in closed form.
+*Mechanism for feature learning in neural networks and backpropagation-free machine learning models*, Science 383,
+2024): what layers of a network learn by gradient descent, in closed form.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def gradient_outer_product(value: Callable[[Tensor, Tensor], Tensor], states: Te
 
 
 def metric_from(outer_product: Tensor) -> Tensor:
-    """Metric ``M`` for distances ``(s - s')^T M (s - s')``: the outer product, scaled as the identity and mixed with it.
+    """Metric ``M`` for distances ``(s - s')^T M (s - s')``: the outer product, mixed with the identity at its scale.
 
     Args:
         outer_product: That of :func:`gradient_outer_product`, ``[S, S]``.

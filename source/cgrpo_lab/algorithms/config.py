@@ -104,8 +104,8 @@ class CGRPOCfg(FromDict):
     """Each policy's gradient is clipped to this norm."""
 
     compile: bool = False
-    """Whether ``torch.compile`` makes the policies' network of the update: a few seconds at the start, worth it only where
-    launching small kernels takes the time, as on a GPU."""
+    """Whether ``torch.compile`` makes the policies' network of the update: a few seconds at the start, worth it only
+    where launching small kernels takes the time, as on a GPU."""
 
     on_nonfinite: str = "stop"
     """What to do about NaN or Inf in a rollout: ``stop`` the run or ``skip`` the update."""
