@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class ValueCentred(AdvantageEstimator):
     """The advantage of :class:`LeastSquares` minus its mean over the others in the same state cluster.
 
-    A value that is linear in fixed features errs alike for alike states; the mean advantage there, which should be
+    A value that is linear in its features errs alike for alike states; the mean advantage there, which should be
     zero, shows the error, and eq 6 takes it away: ``A = A_ls - mean of A_ls over cluster(s_t)``. The mean leaves out
     the sample's own environment and falls back where others are too few (:func:`leave_one_out_means`).
     """
