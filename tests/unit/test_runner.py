@@ -171,6 +171,15 @@ def test_files_of_a_run(tmp_path, monkeypatch):
     assert (tmp_path / "curves.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+@pytest.mark.parametrize(("interval", "drawings"), [(0.0, 5), (3600.0, 2)])
+def test_curves_are_drawn_once_in_a_while_and_at_the_end(tmp_path, monkeypatch, interval, drawings):
+    rows = []
+    monkeypatch.setattr(cgrpo_runner, "draw_curves", lambda path, picture, title: rows.append(len(table(tmp_path))))
+    monkeypatch.setattr(cgrpo_runner, "CURVES_INTERVAL_S", interval)
+    make({**runner_cfg(), "save_interval": 1}, tmp_path).learn(5)
+    assert len(rows) == drawings and rows[-1] == 5
+
+
 def test_columns_of_the_table(tmp_path):
     make(folder=tmp_path).learn(2)
     rows = table(tmp_path)
