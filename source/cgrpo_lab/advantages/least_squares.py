@@ -40,7 +40,7 @@ class LeastSquares(AdvantageEstimator):
     explained variance is a held-out one. The very first iteration has nothing before it and is judged by its own fit.
 
     With ``learn_metric`` the random features learn which directions of a state matter: every ``renew_interval``
-    iterations their frequencies are drawn anew in the metric of the value's own gradients
+    iterations their frequencies are turned into the metric of the value's own gradients
     (:mod:`cgrpo_lab.advantages.metric`), by which states are then near or far. Sums of old features are of no use to
     new ones, so a successor is fitted beside the present value and takes over when it has seen enough.
 
