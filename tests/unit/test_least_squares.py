@@ -330,7 +330,7 @@ class ChangingEncoder:
 
 def test_policy_features_are_renewed_together_with_the_value_that_was_fitted_to_them():
     policy = ChangingEncoder()
-    options = {"num_cosines": 4, "decay": 0.5, "policy_features": True, "renew_interval": 2}
+    options = {"num_cosines": 4, "decay": 0.5, "learn_metric": False, "policy_features": True, "renew_interval": 2}
     estimator = make(3, freeze_encoder=policy.freeze, **options)
     rollouts = [random_rollout(8, 16, 3, seed=seed) for seed in range(5)]
     results = []

@@ -121,14 +121,13 @@ class LeastSquares(AdvantageEstimator):
         products = QuadraticFeatures(num_states=num_states, device=self.device) if quadratic else None
         self.features = ValueFeatures(cosines, products, freeze_encoder() if policy_features else None)
 
-        def make_value() -> LinearValue:
-            size = self.features.num_features
-            return LinearValue(size, gamma=gamma, lam=fit_lam, decay=decay, ridge=ridge, device=self.device)
-
-        self.fitted = make_value()
+        value = {"gamma": gamma, "lam": fit_lam, "decay": decay, "ridge": ridge, "device": self.device}
+        self.fitted = LinearValue(self.features.num_features, **value)
         self.next_features = self.next_fitted = None
         if self.learn_metric or policy_features:
-            self.next_features, self.next_fitted = copy.deepcopy(self.features), make_value()
+            self.next_features = copy.deepcopy(self.features)
+            # It sees the same rollouts, so it has nothing of its own to report.
+            self.next_fitted = LinearValue(self.features.num_features, **value, warns=False)
             self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()

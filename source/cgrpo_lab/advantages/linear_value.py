@@ -36,7 +36,15 @@ class LinearValue(nn.Module):
     """Iterations whose fit was not finite and was left out, 0-dim int64."""
 
     def __init__(
-        self, num_features: int, *, gamma: float, lam: float, decay: float, ridge: float, device: torch.device
+        self,
+        num_features: int,
+        *,
+        gamma: float,
+        lam: float,
+        decay: float,
+        ridge: float,
+        device: torch.device,
+        warns: bool = True,
     ):
         """Start with empty sums.
 
@@ -47,6 +55,7 @@ class LinearValue(nn.Module):
             decay: Weight that a fit gives to the sums of the iterations before.
             ridge: Regularisation per step in the sums.
             device: Where the fit is done.
+            warns: Whether the first fit that is not finite is reported.
         """
         super().__init__()
         self.gamma, self.lam, self.decay, self.ridge = gamma, lam, decay, ridge
@@ -56,7 +65,7 @@ class LinearValue(nn.Module):
         self.register_buffer("num_samples", torch.zeros((), **double))
         self.register_buffer("weights", torch.zeros(num_features, **double))
         self.register_buffer("rejected_fits", torch.zeros((), dtype=torch.int64, device=device))
-        self._warned = False
+        self._warned = not warns
 
     def forward(self, features: Tensor) -> Tensor:
         """Values of states with these features, ``[..., F]`` -> ``[...]``; zero before the first fit."""
