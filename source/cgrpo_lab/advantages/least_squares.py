@@ -126,8 +126,7 @@ class LeastSquares(AdvantageEstimator):
         self.next_features = self.next_fitted = None
         if self.learn_metric or policy_features:
             self.next_features = copy.deepcopy(self.features)
-            # It sees the same rollouts, so it has nothing of its own to report.
-            self.next_fitted = LinearValue(self.features.num_features, **value, warns=False)
+            self.next_fitted = LinearValue(self.features.num_features, **value)
             self.register_buffer("iterations", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
@@ -142,10 +141,10 @@ class LeastSquares(AdvantageEstimator):
         """
         is_first = not self.fitted.num_samples.item()
         values = torch.empty_like(rollout.states[..., 0])
-        self.fitted.fit(self._features(rollout, self.features, values), rollout)
+        is_finite = self.fitted.fit(self._features(rollout, self.features, values), rollout)
         if is_first:
             values = torch.stack([self.fitted(features) for features in self._features(rollout, self.features)])
-        if self.next_fitted is not None:
+        if self.next_fitted is not None and is_finite:
             self._prepare_successor(rollout)
         advantages = generalised_advantage(
             rollout.rewards, values, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.lam

@@ -36,15 +36,7 @@ class LinearValue(nn.Module):
     """Iterations whose fit was not finite and was left out, 0-dim int64."""
 
     def __init__(
-        self,
-        num_features: int,
-        *,
-        gamma: float,
-        lam: float,
-        decay: float,
-        ridge: float,
-        device: torch.device,
-        warns: bool = True,
+        self, num_features: int, *, gamma: float, lam: float, decay: float, ridge: float, device: torch.device
     ):
         """Start with empty sums.
 
@@ -55,7 +47,6 @@ class LinearValue(nn.Module):
             decay: Weight that a fit gives to the sums of the iterations before.
             ridge: Regularisation per step in the sums.
             device: Where the fit is done.
-            warns: Whether the first fit that is not finite is reported.
         """
         super().__init__()
         self.gamma, self.lam, self.decay, self.ridge = gamma, lam, decay, ridge
@@ -65,18 +56,21 @@ class LinearValue(nn.Module):
         self.register_buffer("num_samples", torch.zeros((), **double))
         self.register_buffer("weights", torch.zeros(num_features, **double))
         self.register_buffer("rejected_fits", torch.zeros((), dtype=torch.int64, device=device))
-        self._warned = not warns
+        self._warned = False
 
     def forward(self, features: Tensor) -> Tensor:
         """Values of states with these features, ``[..., F]`` -> ``[...]``; zero before the first fit."""
         return features @ self.weights.to(features.dtype)
 
-    def fit(self, features: Iterable[Tensor], rollout: GroupRollout) -> None:
+    def fit(self, features: Iterable[Tensor], rollout: GroupRollout) -> bool:
         """Add a rollout to the sums and solve them; leave everything as it was if that is not finite.
 
         Args:
             features: Features of the rollout's states, ``T + 1`` tensors ``[E, F]`` or one ``[T+1, E, F]``.
             rollout: Rewards, terminations and time-outs ``[T, E]``.
+
+        Returns:
+            Whether the rollout was finite and is part of the sums now.
         """
         matrix, vector = normal_equations(
             features, rollout.rewards, rollout.terminated, rollout.time_outs, gamma=self.gamma, lam=self.lam
@@ -93,7 +87,7 @@ class LinearValue(nn.Module):
                 self.normal_vector.copy_(vector)
                 self.num_samples.copy_(num_samples)
                 self.weights.copy_(weights)
-                return
+                return True
         self.rejected_fits += 1
         if not self._warned:
             self._warned = True
@@ -101,6 +95,7 @@ class LinearValue(nn.Module):
                 "the value fit of an iteration was not finite: it is left out and the earlier weights are kept."
                 " Look for NaN, infinite or enormous observations and rewards"
             )
+        return False
 
     def forget(self) -> None:
         """Start anew, with empty sums."""
