@@ -332,6 +332,20 @@ def test_adaptive_learning_rate(kl, rate):
     assert set(used) == {rate}
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
+def test_compiled_networks_learn_the_same():
+    results = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        alg, env = build(num_policies=2, num_groups=2, smoothness_coef=0.05, compile=compiled)
+        for _ in range(2):
+            collect(alg, env)
+            alg.update()
+        results.append(alg.policy.vectors.detach())
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
+    assert alg.distribution != alg.policy.distribution
+
+
 # -- Parts that are not used cost nothing ------------------------------------------------------------------------------
 
 
@@ -468,20 +482,6 @@ def test_loading_without_the_optimiser_keeps_the_fresh_one():
 
 
 # -- On a GPU ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
-def test_compiled_networks_learn_the_same():
-    results = []
-    for compiled in (False, True):
-        torch.manual_seed(0)
-        alg, env = build(num_policies=2, num_groups=2, smoothness_coef=0.05, compile=compiled)
-        for _ in range(2):
-            collect(alg, env)
-            alg.update()
-        results.append(alg.policy.vectors.detach())
-    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
-    assert alg.distribution != alg.policy.distribution
 
 
 @pytest.mark.gpu
