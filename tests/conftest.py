@@ -4,6 +4,7 @@
 """Shared test setup: markers from folders, GPU tests skipped with the reason, few threads, repeatable examples."""
 
 import os
+import random
 from pathlib import Path
 
 # Before torch, numpy or Warp load: small test problems lose more to threads than they gain, and CI has two cores.
@@ -18,6 +19,17 @@ settings.load_profile("repeatable")
 
 FOLDER_MARKERS = ("unit", "sim")
 TESTS = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def same_draws_every_time():
+    """Seed the global generators before each test: no tolerance is met on one day and missed on another."""
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
 
 
 def _why_no_gpu() -> str | None:

@@ -79,20 +79,29 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[argpars
         UserError: If an argument is neither an option nor an override, or a number is out of range.
     """
     args, rest = parser.parse_known_args(list(argv))
+    for name, values in vars(args).items():
+        if isinstance(values, list):  # an option of several values takes the overrides that follow it
+            rest += [item for item in values if _is_override(item)]
+            setattr(args, name, [item for item in values if not _is_override(item)])
     for item in rest:
-        key = item.split("=", 1)[0]
-        known = any(key == name or (name.endswith(".") and key.startswith(name)) for name in OVERRIDE_KEYS)
-        if "=" not in item or not known:
+        if not _is_override(item):
+            key = item.split("=", 1)[0]
             options = [option for action in parser._actions for option in action.option_strings]
             hint = difflib.get_close_matches(key, options, n=1)
             raise UserError(f"{item}: unknown argument" + (f"; did you mean {hint[0]}?" if hint else " (see --help)."))
     for name in ("num_envs", "max_iterations", "steps", "episodes", "video_length", "video_interval"):
         value = vars(args).get(name)
-        if value is not None and value < 1:
+        if isinstance(value, int) and value < 1:
             raise UserError(f"--{name} {value}: must be at least 1.")
     if vars(args).get("seed") is not None and args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be at least 0.")
     return args, rest
+
+
+def _is_override(item: object) -> bool:
+    """Whether an argument has the form NAME=VALUE with a name that Hydra or Isaac Lab knows."""
+    key, equals, _ = str(item).partition("=")
+    return bool(equals) and any(key == name or (name.endswith(".") and key.startswith(name)) for name in OVERRIDE_KEYS)
 
 
 def whole_number(text: str) -> int:

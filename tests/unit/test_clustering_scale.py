@@ -168,7 +168,8 @@ def test_estimators_take_a_refit_interval(estimator):
 def test_projection_keeps_the_directions_of_largest_variance():
     # After standardising, x and y = x + little noise share one direction; z is independent noise.
     x = torch.randn(500, 1, generator=seeded())
-    points = torch.cat((x, 100 * x + torch.randn(500, 1, generator=seeded(1)), torch.randn(500, 1)), dim=1)
+    noise = torch.randn(500, 2, generator=seeded(1))
+    points = torch.cat((x, 100 * x + noise[:, :1], noise[:, 1:]), dim=1)
     frame = Frame.of(points, 1)
     assert frame.axes.abs()[:, 0].tolist() == pytest.approx([0.5**0.5, 0.5**0.5, 0.0], abs=0.1)
     inside = frame.enter(points)

@@ -90,6 +90,7 @@ class TestKills:
         process = multiprocessing.get_context("fork").Process(target=compare, args=(out,))
         process.start()
         while not list(out.rglob("train.log")):
+            assert process.is_alive()
             time.sleep(0.01)
         process.kill()
         process.join()
@@ -127,6 +128,28 @@ class TestWhatIsRun:
         before = starts(out)
         compare(out, agents=("ppo",), tasks=(CHEETAH,), seeds="1")
         assert [row["agent"] for row in results(out)["runs"]] == ["cgrpo", "ppo"] and starts(out) > before
+
+    def test_tasks_may_have_budgets_of_their_own(self, tmp_path):
+        out = compare(tmp_path / "out", "--steps", "2000", f"{CHEETAH}=3e3", agents=("ppo",), seeds="1")
+        content = results(out)
+        assert content["settings"]["steps"] == {CHEETAH: 3000, FRANKA: 2000}
+        for row in content["runs"]:
+            assert f"--steps {content['settings']['steps'][row['task']]} " in row["command"]
+        assert f"--steps 3000 {FRANKA}=2000" in content["command"]
+        assert "2k to 3k env steps a run" in (out / "report.md").read_text()
+
+    def test_a_task_that_is_added_brings_its_steps(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("ppo",), tasks=(CHEETAH,), seeds="1")
+        compare(out, "--steps", "500", agents=("ppo",), tasks=(FRANKA,), seeds="1")
+        assert results(out)["settings"]["steps"] == {CHEETAH: 1000, FRANKA: 500}
+        with pytest.raises(UserError, match=f"holds runs with steps=1000 {FRANKA}=500, not 700"):
+            compare(out, "--steps", "700", agents=("ppo",), tasks=(FRANKA,), seeds="1")
+
+    def test_overrides_may_follow_the_agents(self, tmp_path):
+        options = ["--tasks", CHEETAH, "--seeds", "1", "--device", "cpu", "--out", str(tmp_path / "out")]
+        main([*options, "--agents", "ppo", "agent.algorithm.clip_param=0.1", "env=v5"], FAKE_SCRIPTS)
+        (launch,) = (tmp_path / "out").rglob("launch.json")
+        assert json.loads(launch.read_text())["overrides"] == ["agent.algorithm.clip_param=0.1", "env=v5"]
 
     def test_other_conditions_need_another_folder(self, whole):
         with pytest.raises(UserError, match="holds runs with episodes=100, not 7"):
@@ -246,6 +269,9 @@ class TestMistakes:
             (["--tasks", CHEETAH, "--agents", "a2c"], "--agents a2c: HalfCheetah-CGRPO has no such agent"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--seeds", "x"], "--seeds x: give their number"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--steps", "0"], "--steps 0: must be at least 1"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--steps", "much"], "--steps much: much is no whole number"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "--steps", "1", "Ant=5"], "--steps Ant=5: give a number or TASK"),
+            (["--tasks", CHEETAH, FRANKA, "--agents", "ppo", "--steps", f"{FRANKA}=5"], "nothing about HalfCheetah"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--jobs", "0"], "--jobs 0: must be at least 1"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--expert", "sac"], "--expert sac: give best, d4rl or TASK"),
             (["--report_only"], "cannot be read"),

@@ -3,6 +3,7 @@
 
 """The command line of ``scripts/compare.py``: run what is missing, then write the report."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,12 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--tasks", nargs="+", default=[], help="Task ids; scripts/list_envs.py lists them.")
     parser.add_argument("--agents", nargs="+", default=[], help=f"Agents: {', '.join(command_line.AGENTS)}.")
     parser.add_argument("--seeds", default="5", help="Number of seeds (1, 2, ...), or the seeds: 3,7,42.")
-    parser.add_argument("--steps", type=command_line.whole_number, default=1_000_000, help="Env steps of each run.")
+    parser.add_argument(
+        "--steps",
+        nargs="+",
+        default=["1e6"],
+        help="Env steps of each run; TASK=STEPS for a task that needs more or less than the others.",
+    )
     parser.add_argument("--out", type=Path, required=True, help="Folder for runs and report.")
     parser.add_argument("--jobs", type=int, default=1, help="Runs side by side; they share the cores equally.")
     parser.add_argument("--episodes", type=int, default=100, help="Episodes that judge each final policy.")
@@ -119,7 +125,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
         tasks=tasks,
         agents=agents,
         seeds=parse_seeds(args.seeds),
-        steps=args.steps,
+        steps=parse_steps(args.steps, tasks),
         device=resolve_device(args.device),
         num_envs=args.num_envs,
         episodes=args.episodes,
@@ -142,6 +148,29 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     if not seeds or min(seeds) < 0:
         raise UserError(f"--seeds {text}: give their number, such as 5, or the seeds, such as 3,7,42 or 42, alone.")
     return seeds
+
+
+def parse_steps(items: list[str], tasks: tuple[str, ...]) -> dict[str, int]:
+    """Env steps by task from ``1e6`` (all tasks) and ``TASK=2e5``.
+
+    Raises:
+        UserError: If an item is neither, or the steps of a task stay open.
+    """
+    steps: dict[str, int] = {}
+    for item in sorted(items, key=lambda item: "=" in item):
+        task, _, number = item.rpartition("=")
+        try:
+            count = command_line.whole_number(number)
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"--steps {item}: {error}.") from None
+        if task and task not in tasks:
+            raise UserError(f"--steps {item}: give a number or TASK=STEPS with one of {', '.join(tasks)}.")
+        if count < 1:
+            raise UserError(f"--steps {item}: must be at least 1.")
+        steps |= dict.fromkeys([task] if task else tasks, count)
+    if missing := [task for task in tasks if task not in steps]:
+        raise UserError(f"--steps {' '.join(items)}: says nothing about {', '.join(missing)}; add a number for them.")
+    return steps
 
 
 def _names(option: str, items: list[str]) -> list[str]:

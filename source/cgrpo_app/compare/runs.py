@@ -98,7 +98,11 @@ class Run:
     def progress(self) -> float:
         """Share of the run that is done, 0 to 1; judging is not counted."""
         training = self.any_training_folder
-        return 0.0 if training is None else min(1.0, steps_done(training / "progress.csv") / self.settings.steps)
+        return (
+            0.0
+            if training is None
+            else min(1.0, steps_done(training / "progress.csv") / self.settings.steps[self.task])
+        )
 
     def command_for_people(self) -> str:
         """The training command as a user would type it."""
@@ -111,8 +115,8 @@ class Run:
 
     def _train_options(self) -> list[str]:
         settings = self.settings
-        options = ["--task", self.task, "--agent", self.agent, "--seed", str(self.seed), "--steps", str(settings.steps)]
-        options += ["--device", settings.device]
+        options = ["--task", self.task, "--agent", self.agent, "--seed", str(self.seed)]
+        options += ["--steps", str(settings.steps[self.task]), "--device", settings.device]
         if settings.num_envs is not None:
             options += ["--num_envs", str(settings.num_envs)]
         return [*options, *settings.overrides]

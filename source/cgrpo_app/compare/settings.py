@@ -4,6 +4,7 @@
 """What a comparison consists of, kept in its folder so that a later call goes on with the same."""
 
 import dataclasses
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from cgrpo_app.errors import UserError
 FILE = "comparison.json"
 
 GROWING = ("tasks", "agents", "seeds")
-"""Settings that a later call may add to; every other one has to stay, or runs could not be compared."""
+"""Settings that a later call may add to; others have to stay, or runs could not be compared (steps: each task's)."""
 
 
 JUDGES = {
@@ -34,8 +35,8 @@ class Settings:
     agents: tuple[str, ...]
     seeds: tuple[int, ...]
 
-    steps: int
-    """Env steps of each run, rounded up by ``train.py`` to whole iterations."""
+    steps: dict[str, int]
+    """Env steps of a run by task, rounded up by ``train.py`` to whole iterations."""
 
     device: str
 
@@ -67,6 +68,8 @@ class Settings:
                 before, now = getattr(earlier, field.name), getattr(self, field.name)
                 if field.name in GROWING:
                     joined = dataclasses.replace(joined, **{field.name: tuple(dict.fromkeys((*before, *now)))})
+                elif field.name == "steps" and all(now.get(task, steps) == steps for task, steps in before.items()):
+                    joined = dataclasses.replace(joined, steps={**before, **now})
                 elif before != now:
                     raise UserError(
                         f"--out {folder}: holds runs with {field.name}={_text(before)}, not {_text(now)}; "
@@ -95,13 +98,21 @@ def judge_environment(settings: Settings, task: str) -> str | None:
 def command_of(settings: Settings, experts: list[str], folder: Path) -> str:
     """The command that makes this comparison from nothing."""
     parts = ["python scripts/compare.py", "--tasks", *settings.tasks, "--agents", *settings.agents]
-    parts += ["--seeds", ",".join(map(str, settings.seeds)) + ",", "--steps", str(settings.steps)]
+    parts += ["--seeds", ",".join(map(str, settings.seeds)) + ",", "--steps", *steps_options(settings.steps)]
     parts += ["--episodes", str(settings.episodes), "--robustness", str(settings.robustness)]
     parts += ["--num_envs", str(settings.num_envs)] if settings.num_envs is not None else []
     parts += ["--expert", *experts] if experts != ["best"] else []
     return " ".join([*parts, "--device", settings.device, "--out", folder.name, *settings.overrides])
 
 
+def steps_options(steps: dict[str, int]) -> list[str]:
+    """Values of ``--steps``: the most frequent number, then the tasks with another."""
+    usual = statistics.mode(steps.values())
+    return [str(usual), *(f"{task}={number}" for task, number in steps.items() if number != usual)]
+
+
 def _text(value: Any) -> str:
     """A setting as a person writes it."""
+    if isinstance(value, dict):
+        return " ".join(steps_options(value))
     return " ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -42,6 +42,12 @@ def steps(value: float | None) -> str:
     return "not reached" if value is None else short(value)
 
 
+def budget(steps_by_task: dict[str, int]) -> str:
+    """Env steps of a run; their range if tasks differ."""
+    least, most = min(steps_by_task.values()), max(steps_by_task.values())
+    return short(least) if least == most else f"{short(least)} to {short(most)}"
+
+
 def seconds(value: float | None) -> str:
     """A duration as a person reads it; a dash for one that did not come about."""
     if value is None:
@@ -62,6 +68,7 @@ FILTERS = {
     "steps": steps,
     "seconds": seconds,
     "short": short,
+    "budget": budget,
     "plural": plural,
 }
 

@@ -131,7 +131,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
         tasks=(task,),
         agents=(args.agent,),
         seeds=parse_seeds(args.seeds),
-        steps=args.steps,
+        steps={task: args.steps},
         device=resolve_device(args.device),
         num_envs=args.num_envs,
         robustness=0,
