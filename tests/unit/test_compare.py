@@ -145,6 +145,13 @@ class TestWhatIsRun:
         with pytest.raises(UserError, match=f"holds runs with steps=1000 {FRANKA}=500, not 700"):
             compare(out, "--steps", "700", agents=("ppo",), tasks=(FRANKA,), seeds="1")
 
+    def test_one_number_for_all_tasks_in_an_older_folder(self, tmp_path):
+        out = compare(tmp_path / "out", agents=("ppo",), seeds="1")
+        before, content = starts(out), json.loads((out / "comparison.json").read_text())
+        (out / "comparison.json").write_text(json.dumps({**content, "steps": 1000}))
+        compare(out, agents=("ppo",), seeds="1")
+        assert starts(out) == before and results(out)["settings"]["steps"] == {CHEETAH: 1000, FRANKA: 1000}
+
     def test_overrides_may_follow_the_agents(self, tmp_path):
         options = ["--tasks", CHEETAH, "--seeds", "1", "--device", "cpu", "--out", str(tmp_path / "out")]
         main([*options, "--agents", "ppo", "agent.algorithm.clip_param=0.1", "env=v5"], FAKE_SCRIPTS)

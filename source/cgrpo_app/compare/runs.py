@@ -98,11 +98,9 @@ class Run:
     def progress(self) -> float:
         """Share of the run that is done, 0 to 1; judging is not counted."""
         training = self.any_training_folder
-        return (
-            0.0
-            if training is None
-            else min(1.0, steps_done(training / "progress.csv") / self.settings.steps[self.task])
-        )
+        if training is None:
+            return 0.0
+        return min(1.0, steps_done(training / "progress.csv") / self.settings.steps[self.task])
 
     def command_for_people(self) -> str:
         """The training command as a user would type it."""

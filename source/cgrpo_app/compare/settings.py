@@ -15,7 +15,8 @@ from cgrpo_app.errors import UserError
 FILE = "comparison.json"
 
 GROWING = ("tasks", "agents", "seeds")
-"""Settings that a later call may add to; others have to stay, or runs could not be compared (steps: each task's)."""
+"""Settings that a later call may add to, with the steps of added tasks; the rest has to stay, or runs could not be
+compared."""
 
 
 JUDGES = {
@@ -86,6 +87,8 @@ def load(folder: Path) -> Settings:
         UserError: If the folder holds none.
     """
     content: dict[str, Any] = run_folder.read_json(folder / FILE)
+    if isinstance(content["steps"], int):  # a folder of version 0.1.0: one number for all tasks
+        content["steps"] = dict.fromkeys(content["tasks"], content["steps"])
     return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
 
 

@@ -48,7 +48,8 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     folder = args.out.absolute()
     with locked(folder) as lock:
         study = open_study(folder)
-        _remember(study, {**dataclasses.asdict(settings), "space": {k: str(v) for k, v in space.parameters.items()}})
+        searched = {name: str(values) for name, values in space.parameters.items()}
+        _remember(study, {**dataclasses.asdict(settings), "steps": args.steps, "space": searched})
         trials = args.trials
         if args.grid:
             grid = space.grid()
