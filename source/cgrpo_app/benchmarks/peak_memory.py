@@ -3,6 +3,8 @@
 
 """Most memory that a piece of work needs."""
 
+import ctypes
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(device)
             self.before = torch.cuda.memory_allocated(device)
         else:
+            # What is free but still held would be used again without being counted.
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
             # Linux: 5 sets the peak back to what is resident now.
             Path("/proc/self/clear_refs").write_text("5")
             self.before = self._resident_peak()
