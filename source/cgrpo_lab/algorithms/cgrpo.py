@@ -167,11 +167,11 @@ class CGRPO:
         """
         rate = self.rate.start(self.iteration)
         loss = Loss(self.cfg, self.distribution, self.reference, self.comparison)
-        norms = []
         for batch in self._mini_batches():
             loss(batch).backward()
             distributed.average_gradients(self.policy.parameters())
-            norms.append(self.optimizer.step(rate))
+            norms = self.optimizer.step(rate)
+            loss.log.add("nonfinite_gradients", (~norms.isfinite()).sum())
         if self.reference is not None:
             self.reference.update(self.policy, self.scores)
         self._update_normalization()
@@ -180,17 +180,16 @@ class CGRPO:
             self.scores = replace_weakest(
                 self.policy, self.optimizer, self.scores, self.cfg.replace_noise, self.generator
             )
-        losses = self._read(loss.log, torch.cat(norms, dim=1))
+        losses = self._read(loss.log)
         self.rate.adapt(losses["kl"])
         return losses
 
-    def _read(self, log: LossLog, norms: torch.Tensor) -> dict[str, float]:
-        """Means over the minibatches, the gradient norms [N, minibatches] among them.
+    def _read(self, log: LossLog) -> dict[str, float]:
+        """Means over the minibatches.
 
         This is the only place where the update waits for the device.
         """
         means = log.means(self.comparison.clip)
-        means["nonfinite_gradients"] = (~norms.isfinite()).sum(dim=0).float().mean()
         values = distributed.all_mean(torch.stack(list(means.values())))
         return dict(zip(means, values.tolist(), strict=True))
 

@@ -97,18 +97,24 @@ class Loss:
 
 
 class LossLog:
-    """Terms of an iteration's minibatches, kept on the device and evaluated together: one by one they cost as much as
-    the loss itself.
+    """Terms of an iteration's minibatches, kept on the device.
+
+    What would be many small operations a minibatch is evaluated for all of them together: one by one they cost as much
+    as the loss itself. The rest is summed in place, since small tensors that stay among large ones that come and go keep
+    the allocator from using the same memory again.
     """
 
     def __init__(self) -> None:
         """Start empty."""
-        self._terms: dict[str, list[torch.Tensor]] = {}
+        self._sums: dict[str, torch.Tensor] = {}
         self._ratios: list[tuple[torch.Tensor, torch.Tensor | None]] = []
 
     def add(self, name: str, value: torch.Tensor) -> None:
-        """Keep a term of a minibatch, any shape."""
-        self._terms.setdefault(name, []).append(value)
+        """Add a term of a minibatch, of the same shape each time."""
+        if name in self._sums:
+            self._sums[name] += value
+        else:
+            self._sums[name] = value.clone()
 
     def add_ratios(self, log_ratio: torch.Tensor, weights: torch.Tensor | None) -> None:
         """Keep the logarithm of new over old density of a minibatch [N, B] and its weights [N, B]."""
@@ -120,7 +126,7 @@ class LossLog:
         Args:
             clip: Clip range of each policy, shape [N].
         """
-        means = {name: torch.stack(values).float().mean() for name, values in self._terms.items()}
+        means = {name: total.float().mean() / len(self._ratios) for name, total in self._sums.items()}
         return means | ratio_statistics(self._ratios, clip)
 
 
