@@ -139,7 +139,7 @@ def test_two_processes_learn_what_one_with_all_environments_learns(name, divided
     assert_same(divided[0][name], divided[1][name])
     whole = train(CASES[name])
     assert whole.get(".metrics.Advantage/judged_share", 1.0) > 0.1
-    assert_close(divided[0][name], whole, tolerance=2e-5)
+    assert_close(divided[0][name], whole, tolerance=1e-4)
 
 
 def train_ppo(device="cpu"):

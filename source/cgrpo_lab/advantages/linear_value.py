@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -108,8 +109,8 @@ def normal_equations(
 ) -> tuple[Tensor, Tensor]:
     """Sum up the LSTD(lambda) equations of a rollout.
 
-    The products are float64: with the float32 shortcuts that simulators like to switch on for matrix products
-    (TF32), their rounding would exceed the ridge.
+    A rollout is summed in the features' own precision, which its rounding, some 1e-6 of an entry, is far too small for
+    the ridge to notice; sums over rollouts, and their solution, are float64.
 
     Args:
         features: Features of the states, ``T + 1`` tensors ``[E, F]`` or one ``[T+1, E, F]``. A generator may make
@@ -126,18 +127,32 @@ def normal_equations(
     features = iter(features)
     present = next(features)
     size = present.shape[-1]
-    matrix = present.new_zeros(size, size, dtype=torch.float64)
-    vector = present.new_zeros(size, dtype=torch.float64)
-    trace = torch.zeros_like(present, dtype=torch.float64)
-    trace_decay = gamma * lam * (~(terminated | time_outs)).double().unsqueeze(-1)
-    for t, later in enumerate(features):
-        following = successor(torch.stack((present, later)), terminated[t : t + 1], time_outs[t : t + 1])[0]
-        trace += present
-        matrix.addmm_(trace.T, torch.sub(present.double(), following, alpha=gamma))
-        vector.addmv_(trace.T, rewards[t].double())
-        trace *= trace_decay[t]
-        present = later
-    return matrix, vector
+    matrix, vector = present.new_zeros(size, size), present.new_zeros(size)
+    trace = torch.zeros_like(present)
+    trace_decay = gamma * lam * (~(terminated | time_outs)).to(present.dtype).unsqueeze(-1)
+    with exact_products():
+        for t, later in enumerate(features):
+            following = successor(torch.stack((present, later)), terminated[t : t + 1], time_outs[t : t + 1])[0]
+            trace += present
+            matrix.addmm_(trace.T, torch.sub(present, following, alpha=gamma))
+            vector.addmv_(trace.T, rewards[t].to(present.dtype))
+            trace *= trace_decay[t]
+            present = later
+    return matrix.double(), vector.double()
+
+
+@contextlib.contextmanager
+def exact_products() -> Iterator[None]:
+    """Multiply matrices without the shortcuts (TF32, bfloat16) that simulators like to switch on for float32.
+
+    Their rounding, 1e-3 of an entry, would exceed the ridge.
+    """
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def solve_regularised(matrix: Tensor, vector: Tensor, ridge: Tensor) -> Tensor:

@@ -99,9 +99,9 @@ class Loss:
 class LossLog:
     """Terms of an iteration's minibatches, kept on the device.
 
-    What would be many small operations a minibatch is evaluated for all of them together: one by one they cost as much
-    as the loss itself. The rest is summed in place, since small tensors that stay among large ones that come and go keep
-    the allocator from using the same memory again.
+    What takes many small operations is evaluated for all minibatches together: one by one they cost as much as the loss
+    itself. The rest is summed in place, since small tensors that stay among large ones that come and go keep the
+    allocator from using the same memory again.
     """
 
     def __init__(self) -> None:
