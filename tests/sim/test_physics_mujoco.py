@@ -165,6 +165,17 @@ def test_a_diverged_world_stays_visible():
         assert finite.tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("options", [{}, {"num_substeps": 2, "decimation": 4, "hold_controls": True}], ids=str)
+def test_an_unstable_world_is_no_want_of_memory(options):
+    with world("mujoco", **options) as w:
+        w.step()
+        velocity = torch.full((1, 2), 1e11)
+        w.arm.write_joint_velocity_to_sim_index(velocity=velocity, env_ids=torch.tensor([1]))
+        w.step()
+        assert w.arm.data.joint_vel.torch[1].abs().max() > 1e5
+        np.testing.assert_array_equal(w.solver.qpos[0], w.solver.qpos[2])
+
+
 def test_thread_counts_are_checked_and_do_not_change_results():
     def run(num_threads: int | None) -> np.ndarray:
         with world("mujoco", num_envs=7, num_threads=num_threads) as w:

@@ -198,7 +198,7 @@ class NativeMujocoSolver(SolverMuJoCo):
             initial_warmstart=self._warmstart,
             state=trajectory,
         )
-        self._check_memory(trajectory[:, -1], num_steps * dt)
+        self._check_memory(trajectory[:, -1], control_spec, controls[:, 0], num_steps)
         m = self.mj_model
         velocity = slice(1 + m.nq, 1 + m.nq + m.nv)
         before = trajectory[:, -2, velocity] if num_steps > 1 else self.qvel
@@ -206,17 +206,30 @@ class NativeMujocoSolver(SolverMuJoCo):
         self._warmstart /= dt
         self.state[:] = trajectory[:, -1]
 
-    def _check_memory(self, after: np.ndarray, duration: float) -> None:
-        """Raise where worlds, float64 ``[E, S]``, stopped before the end of a rollout of some length [s].
+    def _check_memory(self, after: np.ndarray, control_spec: int, controls: np.ndarray, num_steps: int) -> None:
+        """Raise where worlds, float64 ``[E, S]``, stopped before the end of a rollout for want of memory.
 
         Raises:
             PhysicsError: If a world has more contacts than its memory holds.
         """
-        short = after[:, 0] - self.state[:, 0] < duration - 0.5 * self._timestep
-        # MuJoCo stops for states that are not finite, too; those are left for the user to see.
+        short = after[:, 0] - self.state[:, 0] < (num_steps - 0.5) * self._timestep
+        # MuJoCo stops for unstable worlds and states that are not finite, too, and says so; those are left for the
+        # user to see, and for the task to end their episode.
         stopped = np.flatnonzero(short & np.isfinite(after).all(axis=1))
-        if len(stopped):
+        full = [world for world in stopped if self._runs_out_of_memory(world, control_spec, controls[world], num_steps)]
+        if full:
             raise PhysicsError(
-                f"env {stopped[0]} and {len(stopped) - 1} others have more contacts than MuJoCo's memory of"
+                f"env {full[0]} and {len(full) - 1} others have more contacts than MuJoCo's memory of"
                 f" {self.mj_model.narena} bytes holds. Make fewer geoms collide, or use physics=newton_mjwarp."
             )
+
+    def _runs_out_of_memory(self, world: int, control_spec: int, controls: np.ndarray, num_steps: int) -> bool:
+        """Repeat the steps of a world to learn why they stopped: ``mujoco.rollout`` does not tell."""
+        model, data = self._worlds.models[world], self._data[0]
+        mujoco.mj_resetData(model, data)
+        before = np.concatenate((self.state[world], self._warmstart[world], controls))
+        mujoco.mj_setState(model, data, before, FULL_STATE | _BITS.mjSTATE_WARMSTART.value | control_spec)
+        for _ in range(num_steps):
+            mujoco.mj_step(model, data)
+        kinds = (mujoco.mjtWarning.mjWARN_CONTACTFULL, mujoco.mjtWarning.mjWARN_CNSTRFULL)
+        return any(data.warning[kind.value].number for kind in kinds)
