@@ -10,7 +10,8 @@ from dummy_env import DummyEnv, runner_cfg
 from cgrpo_lab.algorithms import CGRPO
 
 CASES = {
-    "least_squares": ("least_squares", {"num_cosines": 16}),
+    # So few cosines need a wider kernel than the default's 512.
+    "least_squares": ("least_squares", {"num_cosines": 16, "bandwidth": 0.7}),
     "state_cluster": ("state_cluster", {}),
     "k-means": ("state_cluster", {"clustering": "kmeans", "clustering_options": {"num_clusters": 16}}),
     "time_step": ("time_step", {}),
@@ -19,7 +20,7 @@ CASES = {
     "episode": ("episode", {}),
     "value_centred": (
         "value_centred",
-        {"value_options": {"num_cosines": 16}, "clustering_options": {"num_clusters": 16}},
+        {"value_options": {"num_cosines": 16, "bandwidth": 0.7}, "clustering_options": {"num_clusters": 16}},
     ),
 }
 
