@@ -109,8 +109,8 @@ def normal_equations(
 ) -> tuple[Tensor, Tensor]:
     """Sum up the LSTD(lambda) equations of a rollout.
 
-    A rollout is summed in the features' own precision, which its rounding, some 1e-6 of an entry, is far too small for
-    the ridge to notice; sums over rollouts, and their solution, are float64.
+    A rollout is summed in the features' own precision: its rounding, some 1e-6 of an entry, is far below the ridge.
+    Sums over rollouts, and their solution, are float64.
 
     Args:
         features: Features of the states, ``T + 1`` tensors ``[E, F]`` or one ``[T+1, E, F]``. A generator may make

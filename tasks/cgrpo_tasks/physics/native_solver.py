@@ -20,7 +20,7 @@ from newton.solvers import SolverMuJoCo
 
 from .cpu_graph import CpuGraphCache
 from .errors import PhysicsError
-from .observed_step import ObservedStep
+from .observed_step import RESULT, ObservedStep
 from .world_models import WorldModels
 
 FULL_STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
@@ -228,7 +228,7 @@ class NativeMujocoSolver(SolverMuJoCo):
         model, data = self._worlds.models[world], self._data[0]
         mujoco.mj_resetData(model, data)
         before = np.concatenate((self.state[world], self._warmstart[world], controls))
-        mujoco.mj_setState(model, data, before, FULL_STATE | _BITS.mjSTATE_WARMSTART.value | control_spec)
+        mujoco.mj_setState(model, data, before, RESULT | control_spec)
         for _ in range(num_steps):
             mujoco.mj_step(model, data)
         kinds = (mujoco.mjtWarning.mjWARN_CONTACTFULL, mujoco.mjtWarning.mjWARN_CNSTRFULL)

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mujoco
 import numpy as np
 
-_RESULT = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
+RESULT = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
 """Bits of what a step changes. Those of the inputs follow, as Newton's models have no plugins."""
 
 
@@ -54,7 +54,7 @@ class ObservedStep:
         before = np.concatenate((state, warmstart, controls), axis=1)
         after = np.empty((len(models), state.shape[1] + warmstart.shape[1]))
         worlds = np.array_split(np.arange(len(models)), len(self._data))
-        arguments = (models, before, after, _RESULT | control_spec)
+        arguments = (models, before, after, RESULT | control_spec)
         if self._threads is None:
             self._step(self._data[0], worlds[0], *arguments)
         else:
@@ -84,6 +84,6 @@ class ObservedStep:
             mujoco.mj_step(model, data)
             if self._wrenches:
                 mujoco.mj_rnePostConstraint(model, data)
-            mujoco.mj_getState(model, data, after[world], _RESULT)
+            mujoco.mj_getState(model, data, after[world], RESULT)
             for name, target in self._targets.items():
                 target[world] = getattr(data, name)
