@@ -139,6 +139,17 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read; the run was not made by scripts/train.py or is damaged.") from error
 
 
+def find_json(path: Path) -> dict[str, Any] | None:
+    """Content of a JSON file that is made again where it is wanting; None if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        logger.warning("%s is damaged and is made again.", path)
+        return None
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file through a temporary one.
 

@@ -187,7 +187,7 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
             print(f"restored {checkpoint.name}: {done}")
         remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration
         # A run that was killed between its last checkpoint and its report has only the report left to do.
-        lacks_only_report = args.resume and remaining == 0 and not (folder / "report.json").is_file()
+        lacks_only_report = args.resume and remaining == 0 and run_folder.find_json(folder / "report.json") is None
         if remaining <= 0 and not lacks_only_report:
             raise UserError(
                 f"--max_iterations {launch.agent_cfg.max_iterations}: the checkpoint has done "

@@ -120,6 +120,17 @@ class TestTrain:
                 assert torch.equal(value, parts[module][name]), f"{module}.{name}"
         assert torch.equal(whole["generator_state"], parts["generator_state"])
         assert [int(row["iteration"]) for row in csv.DictReader((run / "progress.csv").open())] == [1, 2, 3, 4, 5, 6]
+        self.only_a_damaged_report_is_left_to_do(run, tmp_path)
+
+    def only_a_damaged_report_is_left_to_do(self, run, tmp_path):
+        """Going on with a run whose iterations are done writes its report, where that is none."""
+        report = run / "report.json"
+        report.write_text(report.read_text()[:40])
+        again = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+        assert json.loads(report.read_text())["iterations"] == 6
+        refused = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
+        assert refused.returncode == 2 and "has done 6 already" in refused.stderr
 
     def test_interrupt_ends_cleanly(self, tmp_path):
         """Ctrl-C in the middle ends the run with checkpoint, report and ONNX file, and exit code 0."""

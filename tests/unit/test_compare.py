@@ -108,13 +108,15 @@ class TestKills:
         (row,) = content["runs"]
         assert row["state"] == "failed" and "killed by signal 9, 3 times" in row["error"]
 
-    def test_damaged_result_is_made_again(self, tmp_path, caplog):
+    @pytest.mark.parametrize("name", ["report.json", "evaluation.json", "generalisation.json"])
+    def test_damaged_result_is_made_again(self, name, tmp_path, caplog):
         out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")
-        file = next(out.rglob("generalisation.json"))
+        file = next(out.rglob(name))
         before = file.read_text()
         file.write_text(before[:40])
         compare(out, agents=("cgrpo",), tasks=(CHEETAH,), seeds="1")
         assert file.read_text() == before and "is damaged and is made again" in caplog.text
+        assert not list(out.rglob("failure.json"))
 
 
 class TestWhatIsRun:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cgrpo_app import run_folder
-from cgrpo_app.compare.runs import EVALUATION, FAILURE, GENERALISATION, Run, is_trained, read_result
+from cgrpo_app.compare.runs import EVALUATION, FAILURE, GENERALISATION, Run, is_trained
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 
@@ -52,7 +52,7 @@ class Record:
 def read_record(run: Run) -> Record:
     """Read a run in whatever state it is; only a finished one has numbers."""
     record = Record(run.task, run.agent, run.seed, UNFINISHED, run.command_for_people())
-    failure = read_result(run.folder / FAILURE)
+    failure = run_folder.find_json(run.folder / FAILURE)
     if failure is not None:
         record.state, record.error = FAILED, f"{failure['step']}: {failure['error']}"
     elif run.next_step() is None and run.training_folder is not None and is_trained(run.training_folder):
@@ -60,7 +60,7 @@ def read_record(run: Run) -> Record:
         record.report = run_folder.read_json(run.training_folder / "report.json")
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)
         record.steps, record.seconds, record.returns = read_curve(run.training_folder)
-        judged = read_result(run.folder / GENERALISATION) if run.judge is not None else None
+        judged = run_folder.find_json(run.folder / GENERALISATION) if run.judge is not None else None
         if judged is not None:
             record.perturbed = {"none": judged["return"]["mean"]}
             record.perturbed |= {name: result["return"]["mean"] for name, result in judged["perturbed"].items()}

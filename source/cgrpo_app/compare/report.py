@@ -15,7 +15,7 @@ from cgrpo_app import run_folder
 from cgrpo_app.compare import figures, results, text
 from cgrpo_app.compare.page import render_page, write_text
 from cgrpo_app.compare.records import FAILED, FINISHED, UNFINISHED, Record, read_record
-from cgrpo_app.compare.runs import FAILURE, RANDOM, RandomPolicy, Run, read_result
+from cgrpo_app.compare.runs import FAILURE, RANDOM, RandomPolicy, Run
 from cgrpo_app.compare.settings import Settings, command_of
 
 CSV_COLUMNS = (
@@ -46,7 +46,7 @@ def write_report(
     records = [read_record(run) for run in runs]
     content = compute(settings, records, _random_returns(randoms), experts)
     content["command"] = command_of(settings, expert_options, folder)
-    failures = {job.task: read_result(job.folder / FAILURE) for job in randoms}
+    failures = {job.task: run_folder.find_json(job.folder / FAILURE) for job in randoms}
     content["random_failures"] = {task: failure["error"] for task, failure in failures.items() if failure is not None}
     run_folder.write_json(folder / "results.json", content)
     write_text(folder / "results.csv", csv_text(content["runs"]))
@@ -128,7 +128,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
 
 def _random_returns(randoms: list[RandomPolicy]) -> dict[str, float]:
     """Measured mean return of random actions by task."""
-    measured = {job.task: read_result(job.folder / RANDOM) for job in randoms}
+    measured = {job.task: run_folder.find_json(job.folder / RANDOM) for job in randoms}
     return {task: result["return"]["mean"] for task, result in measured.items() if result is not None}
 
 

@@ -3,19 +3,14 @@
 
 """One run of a comparison: its files alone tell which command comes next, so a killed process loses nothing."""
 
-import json
-import logging
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cgrpo_app import run_folder
 from cgrpo_app.compare.settings import Settings, judge_environment
 from cgrpo_app.evaluate import SEED_OFFSET
-
-logger = logging.getLogger(__name__)
 
 EVALUATION, GENERALISATION, FAILURE, RANDOM = "evaluation.json", "generalisation.json", "failure.json", "random.json"
 
@@ -83,9 +78,9 @@ class Run:
         if training_step is not None:
             return training_step
         training = self.training_folder
-        if read_result(self.folder / EVALUATION) is None:
+        if run_folder.find_json(self.folder / EVALUATION) is None:
             return Step("evaluate", self._evaluate_command(training))
-        if self.judge is not None and read_result(self.folder / GENERALISATION) is None:
+        if self.judge is not None and run_folder.find_json(self.folder / GENERALISATION) is None:
             return Step("generalise", self._generalise_command(training))
         return None
 
@@ -161,7 +156,7 @@ class RandomPolicy:
 
     def next_step(self) -> Step | None:
         """The measurement, unless it is done or has failed."""
-        if (self.folder / FAILURE).is_file() or read_result(self.folder / RANDOM) is not None:
+        if (self.folder / FAILURE).is_file() or run_folder.find_json(self.folder / RANDOM) is not None:
             return None
         options = ["--task", self.task, "--device", self.settings.device, "--episodes", str(self.settings.episodes)]
         # Agents' settings concern nobody here, and belong to other agents than the default one.
@@ -188,19 +183,8 @@ def python(script: Path) -> list[str]:
 
 def is_trained(training: Path) -> bool:
     """Whether a run has done all its iterations and has written its report."""
-    report, launch = read_result(training / "report.json"), read_result(training / run_folder.LAUNCH_FILE)
+    report, launch = (run_folder.find_json(training / name) for name in ("report.json", run_folder.LAUNCH_FILE))
     return report is not None and launch is not None and report["iterations"] >= launch["max_iterations"]
-
-
-def read_result(path: Path) -> dict[str, Any] | None:
-    """Content of a JSON file; None if it is missing or was cut short by a kill, which the next call mends."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        logger.warning("%s is damaged and is made again.", path)
-        return None
 
 
 def steps_done(table: Path) -> int:

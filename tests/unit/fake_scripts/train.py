@@ -35,7 +35,7 @@ def main() -> None:
         folder = root / args.load_run
         launch = json.loads((folder / "launch.json").read_text())
         done = max(int(path.stem.split("_")[1]) for path in folder.glob("model_*.pt"))
-        if done == ITERATIONS and (folder / "report.json").is_file():
+        if done == ITERATIONS and is_whole(folder / "report.json"):
             sys.exit("error: the checkpoint has done all iterations already")
     else:
         assert not root.exists(), "a run was begun twice"
@@ -75,7 +75,16 @@ def learn(folder: Path, task: str, agent: str, seed: int, done: int, quality: fl
         "versions": {"python": "3.12", "torch": "2"},
         "hardware": {"device": "cpu", "cpu_cores": 2},
     }
-    (folder / "report.json").write_text(json.dumps(report))
+    temporary = folder / "report.json.tmp"
+    temporary.write_text(json.dumps(report))
+    temporary.replace(folder / "report.json")
+
+
+def is_whole(report: Path) -> bool:
+    try:
+        return bool(json.loads(report.read_text()))
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def value(task: str, agent: str, seed: int, iteration: int) -> float:
