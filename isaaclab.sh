@@ -245,7 +245,7 @@ prepare() { # EXTRA...: a Python that can import the project and what it needs
         ensure_venv "$@"
     else
         local missing modules=(gymnasium_robotics imageio_ffmpeg mujoco mujoco_usd_converter onnxruntime sklearn)
-        if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest); fi
+        if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest xdist); fi
         if [[ " $* " == *" baselines "* ]]; then modules+=(skrl); fi
         if [[ " $* " == *" compare "* ]]; then modules+=(arch optuna); fi
         missing="$(missing_modules "$python" "${modules[@]}")"
@@ -269,9 +269,17 @@ run_python() {
     exec "$python" "$@"
 }
 
+test_workers() { # one process a core, but no more simulators than a shared GPU or 16 GiB hold
+    local cores
+    cores="$(nproc)"
+    echo $((cores < 4 ? cores : 4))
+}
+
 run_tests() {
     prepare dev baselines compare
     cd -- "$root"
+    # All of it goes over the cores, file by file; a selection stays in one process, where -s and --pdb work.
+    if [[ $# -eq 0 ]]; then set -- -n "$(test_workers)" --dist loadfile; fi
     exec "$python" -m pytest -m "not slow" "$@"
 }
 

@@ -121,6 +121,14 @@ class TestTests:
         ]  # fmt: skip
         assert any("requirements-dev.txt" in call for call in project.calls())
 
+    @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 2), (64, 4)])
+    def test_all_tests_together_go_over_the_cores(self, project: Project, cores: int, workers: int):
+        project.script(self.FAKE_PYTEST, "source/pytest.py")
+        write_program(project.programs / "nproc", f"#!/bin/sh\necho {cores}\n")
+        assert project.run("-t").stdout.splitlines()[1:] == [
+            "'-m'", "'not slow'", "'-n'", f"'{workers}'", "'--dist'", "'loadfile'",
+        ]  # fmt: skip
+
     def test_a_foreign_environment_without_pytest_is_told_what_to_add(self, project: Project, tmp_path: Path):
         active = project.add_environment(tmp_path / "env", modules=[*NEEDED_MODULES, "pytest"])
         result = project.run("-t", VIRTUAL_ENV=str(active))
