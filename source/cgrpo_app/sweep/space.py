@@ -38,9 +38,10 @@ CLUSTERS: dict[str, BaseDistribution] = {
 
 LEAST_SQUARES: dict[str, BaseDistribution] = {
     f"{OPTIONS}.lam": FloatDistribution(0.8, 1.0),
-    f"{OPTIONS}.num_cosines": CategoricalDistribution([64, 128, 256, 512]),
+    f"{OPTIONS}.num_cosines": CategoricalDistribution([64, 128, 256, 512, 1024]),
+    f"{OPTIONS}.bandwidth": FloatDistribution(0.25, 2.0, log=True),
 }
-"""Lambda and the number of features of the closed-form baseline."""
+"""Lambda, and number and width of the features of the closed-form baseline: the more, the narrower."""
 
 BUILT_IN = {
     "cgrpo": {**GROUPS, **LEAST_SQUARES},
