@@ -261,11 +261,12 @@ class TestReport:
         assert "no episode ended" in results(out)["runs"][1]["error"]
 
     def test_unfinished_runs_are_named_and_left_out(self, tmp_path):
-        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,))
-        next(out.glob("runs/*/*/seed_2/evaluation.json")).unlink()
+        out = compare(tmp_path / "out", agents=("cgrpo",), tasks=(CHEETAH,), seeds="3")
+        for evaluation in [*out.glob("runs/*/*/seed_2/evaluation.json"), *out.glob("runs/*/*/seed_3/evaluation.json")]:
+            evaluation.unlink()
         main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
         assert results(out)["tasks"][CHEETAH]["cgrpo"]["finished"] == 1
-        assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seed 2." in (out / "report.html").read_text()
+        assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seeds 2, 3." in (out / "report.html").read_text()
 
 
 class TestMistakes:

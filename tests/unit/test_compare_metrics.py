@@ -55,6 +55,10 @@ class TestStability:
         # Mean 4, squares 9 + 1 + 16 = 26, divided by 2: 13.
         assert metrics.sample_std(np.array([1.0, 3.0, 8.0])) == pytest.approx(math.sqrt(13.0))
 
+    def test_equal_returns_have_no_spread_whatever_rounding_makes_of_their_mean(self):
+        values = np.full(14, 0.1)
+        assert np.std(values, ddof=1) > 0.0 and metrics.sample_std(values) == 0.0
+
     def test_one_run_has_no_spread(self):
         assert metrics.sample_std(np.array([3.0])) is None
 

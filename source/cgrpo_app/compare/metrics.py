@@ -36,7 +36,10 @@ def last_part(steps: np.ndarray, returns: np.ndarray) -> np.ndarray:
 
 def sample_std(values: np.ndarray) -> float | None:
     """Standard deviation with n - 1; None for a single value, which tells nothing about spread."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+    if len(values) < 2:
+        return None
+    # Equal values need not equal their mean in float64.
+    return float(np.std(values, ddof=1)) if np.ptp(values) > 0.0 else 0.0
 
 
 def median_with_failures(values: list[float], runs: int) -> float:

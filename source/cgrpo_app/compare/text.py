@@ -60,7 +60,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def by_agent(rows: list[dict[str, Any]]) -> list[str]:
+    """Runs with their seeds together: ``HalfCheetah-CGRPO ppo seeds 2, 3``."""
+    seeds: dict[str, list[str]] = {}
+    for row in rows:
+        seeds.setdefault(f"{row['task']} {row['agent']}", []).append(str(row["seed"]))
+    return [f"{name} {'seed' if len(of) == 1 else 'seeds'} {', '.join(of)}" for name, of in seeds.items()]
+
+
 FILTERS = {
+    "by_agent": by_agent,
     "number": number,
     "score": score,
     "interval": interval,
