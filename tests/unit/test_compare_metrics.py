@@ -7,9 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from cgrpo_app.compare import metrics, statistics
+from cgrpo_app.compare import figures, metrics, statistics
 from cgrpo_app.compare.references import Reference, parse_experts
 from cgrpo_app.errors import UserError
 
@@ -122,3 +124,13 @@ class TestExperts:
     def test_mistakes_are_named(self, item):
         with pytest.raises(UserError, match=item):
             parse_experts([item], self.TASKS)
+
+
+class TestLabels:
+    def test_only_those_that_are_in_the_way_move(self):
+        assert figures.push_apart([0.0, 5.0, 5.5, 10.0], 1.0, 10.0) == [0.0, 5.0, 6.0, 10.0]
+
+    @given(st.lists(st.floats(0.0, 10.0), min_size=1, max_size=9).map(sorted))
+    def test_they_are_apart_and_below_the_top(self, heights):
+        moved = np.array(figures.push_apart(heights, 1.0, 10.0))
+        assert (np.diff(moved) >= 1.0 - 1e-9).all() and moved[-1] <= 10.0

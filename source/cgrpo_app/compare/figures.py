@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 COLORS = {
     "cgrpo": "#0b62a4",
@@ -136,6 +136,10 @@ def improvement(table: dict[str, dict[str, dict[str, float]]]) -> str:
     return draw(paint, 5.2, 1.0 + 0.42 * len(agents))
 
 
+LONG_RATIO = 4.0
+"""Where one agent trains this many times as long as another, a linear axis of time would squeeze the quick ones."""
+
+
 def learning_curves(cells: dict[str, dict[str, Any]], axis: str, threshold: float | None) -> str:
     """Learning curves of all agents on a task, over ``steps`` or ``seconds``."""
 
@@ -149,6 +153,11 @@ def learning_curves(cells: dict[str, dict[str, Any]], axis: str, threshold: floa
                 "90 % of expert", (0.01, threshold), xycoords=("axes fraction", "data"), xytext=(0, 3),
                 textcoords="offset points", fontsize=7.5, color="#5a646d",
             )  # fmt: skip
+        ends = [curve["at"][-1] for curve in curves.values()]
+        if axis == "seconds" and max(ends) > LONG_RATIO * min(ends):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("env steps" if axis == "steps" else "training time [s]")
         axes.set_ylabel("episode return while learning")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: short(x)))
@@ -216,15 +225,22 @@ def _label_ends(axes: Axes, curves: dict[str, dict[str, list[float]]], agents: l
     if not curves:
         return
     low, high = axes.get_ylim()
-    distance = 0.062 * (high - low)
-    names = sorted(curves, key=lambda name: curves[name]["mean"][-1])
-    heights: list[float] = []
-    for name in names:
-        heights.append(max(curves[name]["mean"][-1], heights[-1] + distance if heights else low))
-    overshoot = max(0.0, heights[-1] - high)
     right = max(curve["at"][-1] for curve in curves.values())
+    axes.set_xlim(right=right)
+    names = sorted(curves, key=lambda name: curves[name]["mean"][-1])
+    heights = push_apart([curves[name]["mean"][-1] for name in names], 0.062 * (high - low), high)
     for name, height in zip(names, heights, strict=True):
         axes.annotate(
-            name, (right, height - overshoot), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8,
+            name, (right, height), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8,
             color=color(name, agents), annotation_clip=False,
         )  # fmt: skip
+
+
+def push_apart(heights: list[float], distance: float, highest: float) -> list[float]:
+    """Move ascending heights up where they are closer than ``distance``, then down where they pass ``highest``."""
+    moved: list[float] = []
+    for height in heights:
+        moved.append(max(height, moved[-1] + distance) if moved else height)
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], highest - (len(moved) - 1 - i) * distance)
+    return moved
