@@ -259,7 +259,7 @@ class CGRPORunner(OnPolicyRunner):
             self.save(str(self.log_dir / "model_best.pt"))
         if distributed.is_main() and (is_last or time.monotonic() - self._curves_time >= CURVES_INTERVAL_S):
             self._curves_time = time.monotonic()
-            draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", self.log_dir.name)
+            draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", "/".join(self.log_dir.parts[-2:]))
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
         """Write a checkpoint that a run can go on from exactly, given the replay of an off-policy algorithm beside it.
