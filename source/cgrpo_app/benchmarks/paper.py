@@ -80,9 +80,13 @@ def _parse(argv: Sequence[str]) -> Any:
 
 
 def _command(args: Any, argv: Sequence[str]) -> str:
-    """The command without what is particular to this machine: folders are named by their last part."""
+    """The command that makes the same figures, without what is particular to this machine or call.
+
+    Folders are named by their last part.
+    """
     folders = {str(path): path.name for path in (args.out, args.report) if path is not None}
-    return " ".join(["scripts/benchmark.py", "paper", *(folders.get(item, item) for item in argv)])
+    items = [folders.get(item, item) for item in argv if item != "--report_only"]
+    return " ".join(["scripts/benchmark.py", "paper", *items])
 
 
 def _trials(args: Any, folder: Path, scripts: Path) -> list[Trial]:
