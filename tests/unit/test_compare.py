@@ -20,6 +20,7 @@ from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked, share_cores
 from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import steps_done
+from cgrpo_app.compare.settings import seeds_option
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
 
@@ -299,6 +300,10 @@ class TestMistakes:
     @pytest.mark.parametrize(("text", "seeds"), [("3", (1, 2, 3)), ("7,3,7", (7, 3)), ("42,", (42,))])
     def test_seeds(self, text, seeds):
         assert parse_seeds(text) == seeds
+
+    @pytest.mark.parametrize("seeds", [(1,), (1, 2, 3), (2, 1), (7, 3), (42,)])
+    def test_the_report_names_seeds_as_the_command_takes_them(self, seeds):
+        assert parse_seeds(seeds_option(seeds)) == seeds
 
     def test_a_row_that_is_being_written_does_not_count(self, tmp_path):
         table = tmp_path / "progress.csv"

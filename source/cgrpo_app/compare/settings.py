@@ -101,11 +101,18 @@ def judge_environment(settings: Settings, task: str) -> str | None:
 def command_of(settings: Settings, experts: list[str], folder: Path) -> str:
     """The command that makes this comparison from nothing."""
     parts = ["python scripts/compare.py", "--tasks", *settings.tasks, "--agents", *settings.agents]
-    parts += ["--seeds", ",".join(map(str, settings.seeds)) + ",", "--steps", *steps_options(settings.steps)]
+    parts += ["--seeds", seeds_option(settings.seeds), "--steps", *steps_options(settings.steps)]
     parts += ["--episodes", str(settings.episodes), "--robustness", str(settings.robustness)]
     parts += ["--num_envs", str(settings.num_envs)] if settings.num_envs is not None else []
     parts += ["--expert", *experts] if experts != ["best"] else []
     return " ".join([*parts, "--device", settings.device, "--out", folder.name, *settings.overrides])
+
+
+def seeds_option(seeds: tuple[int, ...]) -> str:
+    """Value of ``--seeds``: their number if they count from 1, else the seeds, a single one with a comma."""
+    if seeds == tuple(range(1, len(seeds) + 1)):
+        return str(len(seeds))
+    return f"{seeds[0]}," if len(seeds) == 1 else ",".join(map(str, seeds))
 
 
 def steps_options(steps: dict[str, int]) -> list[str]:
