@@ -25,6 +25,7 @@ def render_page(template: Path, **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= text.FILTERS
     return environment.get_template(template.name).render(**values)
