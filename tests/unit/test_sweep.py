@@ -9,20 +9,22 @@ import json
 import multiprocessing
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from cgrpo_app.errors import UserError
 from cgrpo_app.sweep import search
-from cgrpo_app.sweep.command import main
+from cgrpo_app.sweep.command import main, open_study
 from cgrpo_app.sweep.figures import surface
 from cgrpo_app.sweep.report import pareto_front
 from cgrpo_app.sweep.space import BUILT_IN, OPTIONS, Space, parse_space
 
 FAKE_SCRIPTS = Path(__file__).parent / "fake_scripts"
-CLIP = "agent.algorithm.clip_param"
+CLIP, POLICIES = "agent.algorithm.clip_param", "agent.algorithm.num_policies"
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +92,39 @@ class TestSearch:
             process.kill()
             process.join()
         content = sweep(out, *options)
-        tried = {(row["params"][CLIP], row["params"]["agent.algorithm.num_policies"]) for row in content["trials"]}
+        tried = {(row["params"][CLIP], row["params"][POLICIES]) for row in content["trials"]}
         assert len(tried) == 10 and content["best"]["params"][CLIP] == 0.2
         assert all(row["state"] in ("finished", "pruned") for row in content["trials"])
+
+    def test_a_kill_while_optuna_is_asked_loses_no_choice(self, tmp_path):
+        """``ask()`` takes a trial from the queue first and gives it its values one by one."""
+        out = tmp_path / "out"
+        out.mkdir()
+        study = open_study(out)
+        choices = [{CLIP: clip, POLICIES: policies} for clip in (0.15, 0.2) for policies in (1, 2)]
+        for choice in choices:
+            search.enqueue(study, choice)
+        study.ask()
+        study.ask({CLIP: CategoricalDistribution([0.15, 0.2])})
+        content = sweep(out, "--grid", "--search", "clip_param=0.15,0.2", "num_policies=1,2")
+        tried = [row["params"] for row in content["trials"]]
+        assert sorted(tried, key=str) == sorted(choices, key=str)
+
+    def test_a_kill_during_recovery_repeats_no_choice(self, tmp_path, monkeypatch):
+        """One of two interrupted trials is in the queue again, but is not closed yet, when the next kill comes."""
+        out, options = tmp_path / "out", ("--grid", "--search", "clip_param=0.15,0.2,0.25")
+        out.mkdir()
+        study = open_study(out)
+        choices = [{CLIP: clip} for clip in (0.15, 0.2, 0.25)]
+        for choice in choices:
+            search.enqueue(study, choice)
+        for _ in range(2):
+            study.ask({CLIP: CategoricalDistribution([0.15, 0.2, 0.25])})
+        with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+            killed.setattr(Study, "tell", Mock(side_effect=KeyboardInterrupt))
+            sweep(out, *options)
+        tried = [row["params"] for row in sweep(out, *options)["trials"]]
+        assert sorted(tried, key=str) == sorted(choices, key=str)
 
     def test_more_trials_can_be_added_but_no_other_conditions(self, tmp_path):
         out = tmp_path / "out"

@@ -39,7 +39,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     import optuna
 
     from cgrpo_app.sweep.report import write_report
-    from cgrpo_app.sweep.search import Search
+    from cgrpo_app.sweep.search import Search, enqueue
     from cgrpo_app.sweep.space import parse_space
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -56,7 +56,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
             trials = len(grid)
             # Their order never changes: those that an earlier call has queued are the first ones.
             for choice in grid[len(study.get_trials(deepcopy=False)) :]:
-                study.enqueue_trial(choice)
+                enqueue(study, choice)
         Search(study, space, settings, folder, scripts, lock).run(trials, args.jobs)
         write_report(folder, study, space, settings)
 

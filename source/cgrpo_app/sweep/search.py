@@ -31,6 +31,9 @@ INTERMEDIATE = 10
 INTERRUPTED = "interrupted"
 """Mark of trials that were cut short by the end of a call; their configuration is tried again."""
 
+QUEUED, RETRY_OF = "queued", "retry_of"
+"""What a queued trial remembers: its whole choice, and the number of the interrupted trial that it repeats."""
+
 
 @dataclass
 class _Worker:
@@ -87,10 +90,17 @@ class Search:
 
     def _recover(self) -> None:
         """Trials of a call that was killed: their configuration comes first again, and finds its run folders."""
-        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
-            # A kill between these lines leaves the trial running: it is recovered once more, and nothing is lost.
+        trials = self.study.get_trials()
+        repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+        for trial in trials:
+            if trial.state != TrialState.RUNNING:
+                continue
+            # A kill between these lines leaves the trial running: the next call finds what is done of them already.
             self.study.set_user_attr(f"{INTERRUPTED}_{trial.number}", True)
-            self.study.enqueue_trial(trial.params)
+            if trial.number not in repeated:
+                # A kill while Optuna was asked leaves a trial with some of its values; the queue knew all of them.
+                choice = {**trial.user_attrs.get(QUEUED, {}), **trial.params}
+                enqueue(self.study, choice, **{RETRY_OF: trial.number})
             self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _count(self) -> int:
@@ -184,6 +194,17 @@ class Search:
         (task,), (agent,) = settings.tasks, settings.agents
         root = self.folder / "trials" / digest
         return tuple(Run(settings, task, agent, seed, root, self.scripts) for seed in settings.seeds)
+
+
+def enqueue(study: optuna.Study, choice: dict[str, Any], **attributes: Any) -> None:
+    """Put a choice into a study's queue, with its values where a kill cannot part them from it.
+
+    Args:
+        study: The study.
+        choice: Value by override key.
+        attributes: What the trial shall remember besides.
+    """
+    study.enqueue_trial(choice, user_attrs={QUEUED: choice, **attributes})
 
 
 def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
