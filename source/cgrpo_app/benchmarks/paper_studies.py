@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgrpo_app.compare.runs import FAILURE, Step, is_trained, python, steps_done
+from cgrpo_app.compare.runs import FAILURE, Step, is_trained, python, steps_done, training_time
 
 BATCH_STEPS = 2048
 """Env steps of an iteration, all policies together (section 7.1)."""
@@ -94,6 +94,11 @@ class Trial:
         return f"{self.case.name} seed {self.seed}"
 
     @property
+    def kind(self) -> tuple[str, ...]:
+        """Task and case: trials of a kind take as long as one another, those of a task nearly so."""
+        return (self.case.task, self.case.name)
+
+    @property
     def folder(self) -> Path:
         """Where the files of the trial are kept."""
         return self.root / "trials" / self.case.name.replace(" ", "_") / f"seed_{self.seed}"
@@ -125,6 +130,10 @@ class Trial:
         training = self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
         total = self.iterations * BATCH_STEPS
         return 0.0 if training is None else min(1.0, steps_done(training / "progress.csv") / total)
+
+    def training_time(self) -> float | None:
+        """How long the training took [s]; None before its end."""
+        return training_time(self.training_folder)
 
     def _command(self) -> list[str]:
         """Train, or go on in the folder of a killed run."""

@@ -1,18 +1,18 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Works through the jobs of a comparison, several at a time, and says how far it is."""
+"""Works through the jobs of a comparison, several at a time."""
 
 import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
 from cgrpo_app import run_folder
 from cgrpo_app.compare.processes import Child, share_cores, start
+from cgrpo_app.compare.progress import Progress
 from cgrpo_app.compare.runs import FAILURE, Job, Step
 
 POLL_S = 0.1
@@ -48,7 +48,7 @@ class Pool:
     jobs: list[Job]
     workers: int
     lock: TextIO
-    progress: "Progress" = field(init=False)
+    progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
         self.progress = Progress(self.jobs)
@@ -145,50 +145,3 @@ def fail(job: Job, step: Step, code: int, log: Path, times: int = 1) -> None:
         "log": lines[-ERROR_LINES:],
     }
     run_folder.write_json(job.folder / FAILURE, content)
-
-
-class Progress:
-    """One line about all jobs, rewritten in place on a terminal; otherwise one whenever a job ends."""
-
-    def __init__(self, jobs: list[Job], stream: TextIO | None = None) -> None:
-        """Note what is done already, so that the ETA speaks of this call's work."""
-        self.jobs, self.stream = jobs, stream or sys.stdout
-        self._done = {job.name for job in jobs if job.next_step() is None}
-        self._begin = time.monotonic()
-        self._share_at_begin = self._share()
-        self._last_shown = float("-inf")
-
-    def finished(self, job: Job) -> None:
-        """A job has ended, well or not."""
-        self._done.add(job.name)
-        failed = (job.folder / FAILURE).is_file()
-        outcome = f"FAILED: {run_folder.read_json(job.folder / FAILURE)['error']}" if failed else "done"
-        clear = "\x1b[K\n" if self.stream.isatty() else "\n"
-        self.stream.write(f"{self._line()}{job.name}: {outcome}{clear}")
-        self.stream.flush()
-
-    def show(self, running: list[Job], is_last: bool = False) -> None:
-        """Rewrite the line once a second on a terminal."""
-        if self.stream.isatty() and (is_last or time.monotonic() - self._last_shown >= 1.0):
-            self._last_shown = time.monotonic()
-            now = "  ".join(f"{job.name} {job.progress():.0%}" for job in running[:2])
-            more = f" and {len(running) - 2} more" if len(running) > 2 else ""
-            self.stream.write(f"{self._line()}{now}{more}\x1b[K" + ("\n" if is_last else ""))
-            self.stream.flush()
-
-    def _share(self) -> float:
-        """Share of all work that is done, every job counted alike."""
-        return sum(1.0 if job.name in self._done else job.progress() for job in self.jobs) / max(len(self.jobs), 1)
-
-    def _line(self) -> str:
-        """Jobs done, time passed and time left at the speed so far, in place of the line before on a terminal."""
-        share, passed = self._share(), time.monotonic() - self._begin
-        gained = share - self._share_at_begin
-        left = clock(passed * (1.0 - share) / gained) if gained > 0.0 else "-"
-        begin = "\r" if self.stream.isatty() else ""
-        return f"{begin}[{len(self._done)}/{len(self.jobs)}] {share:4.0%}  elapsed {clock(passed)}  eta {left}  "
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    return str(timedelta(seconds=round(seconds)))

@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from cgrpo_app import run_folder
 from cgrpo_app.compare.settings import Settings, judge_environment
@@ -46,6 +47,11 @@ class Run:
     def name(self) -> str:
         """Name for people."""
         return f"{self.task} {self.agent} seed {self.seed}"
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """Agent and task: runs of a kind take as long as one another, those of an agent nearly so."""
+        return (self.agent, self.task)
 
     @property
     def folder(self) -> Path:
@@ -97,6 +103,10 @@ class Run:
             return 0.0
         return min(1.0, steps_done(training / "progress.csv") / self.settings.steps[self.task])
 
+    def training_time(self) -> float | None:
+        """How long the training took [s]; None before its end."""
+        return training_time(self.training_folder)
+
     def command_for_people(self) -> str:
         """The training command as a user would type it."""
         return " ".join(["python scripts/train.py", *self._train_options()])
@@ -143,6 +153,7 @@ class RandomPolicy:
     task: str
     root: Path
     scripts: Path
+    kind: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -172,6 +183,10 @@ class RandomPolicy:
         """0 or 1."""
         return float((self.folder / RANDOM).is_file())
 
+    def training_time(self) -> float:
+        """0: nothing is trained."""
+        return 0.0
+
 
 Job = Run | RandomPolicy
 
@@ -185,6 +200,12 @@ def is_trained(training: Path) -> bool:
     """Whether a run has done all its iterations and has written its report."""
     report, launch = (run_folder.find_json(training / name) for name in ("report.json", run_folder.LAUNCH_FILE))
     return report is not None and launch is not None and report["iterations"] >= launch["max_iterations"]
+
+
+def training_time(training: Path | None) -> float | None:
+    """How long a training took [s], by its report; None before its end."""
+    report = run_folder.find_json(training / "report.json") if training is not None else None
+    return report["training_time_s"] if report is not None else None
 
 
 def steps_done(table: Path) -> int:

@@ -16,8 +16,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from cgrpo_app import run_folder
 from cgrpo_app.compare import metrics
-from cgrpo_app.compare.pool import clock, fail
+from cgrpo_app.compare.pool import fail
 from cgrpo_app.compare.processes import Child, share_cores, start
+from cgrpo_app.compare.progress import clock
 from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import FAILURE, Run
 from cgrpo_app.compare.settings import Settings
