@@ -267,7 +267,9 @@ class TestReport:
             evaluation.unlink()
         main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
         assert results(out)["tasks"][CHEETAH]["cgrpo"]["finished"] == 1
-        assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seeds 2, 3." in (out / "report.html").read_text()
+        page = (out / "report.html").read_text()
+        assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seeds 2, 3." in page
+        assert "Not finished yet: 2 runs of cgrpo. Figures of fewer seeds are less certain." in page
 
 
 class TestMistakes:

@@ -3,6 +3,7 @@
 
 """How the report words its figures."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -150,6 +151,10 @@ def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
     failed = [row for row in content["runs"] if row["state"] == "failed"]
     if failed:
         lines.append(f"{plural(len(failed), 'run')} failed and counts as 0 in all aggregates.")
+    unfinished = Counter(row["agent"] for row in content["runs"] if row["state"] == "unfinished")
+    if unfinished:
+        missing = ", ".join(f"{plural(count, 'run')} of {agent}" for agent, count in unfinished.items())
+        lines.append(f"Not finished yet: {missing}. Figures of fewer seeds are less certain.")
     if len(content["settings"]["seeds"]) < 3:
         lines.append("Fewer than three seeds: intervals say little.")
     return lines
