@@ -6,6 +6,7 @@
 from types import SimpleNamespace
 
 import mujoco
+import newton
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from isaaclab.actuators import IdealPDActuatorCfg
 
 from cgrpo_tasks.physics import PhysicsError
 from cgrpo_tasks.physics.mujoco_native import NewtonMujocoManager
+from cgrpo_tasks.physics.native_solver import NativeMujocoSolver
 
 EXPLICIT = {"drive": IdealPDActuatorCfg(joint_names_expr=[".*"], stiffness=30.0, damping=2.0)}
 
@@ -174,6 +176,38 @@ def test_an_unstable_world_is_no_want_of_memory(options):
         w.step()
         assert w.arm.data.joint_vel.torch[1].abs().max() > 1e5
         np.testing.assert_array_equal(w.solver.qpos[0], w.solver.qpos[2])
+
+
+@pytest.mark.parametrize(
+    ("memory", "message"),
+    [
+        (100_000, r"env 1 and 0 others have more contacts than MuJoCo's memory of 100000 bytes holds"),
+        (300_000, r"env 1 and 0 others have more contacts than MuJoCo's memory of 300000 bytes holds"),
+        (600_000, r"more contacts than MuJoCo's memory of 600000 bytes holds \(mj_stackAlloc: out of memory"),
+    ],
+    ids=["contacts", "constraints", "solver"],
+)
+def test_want_of_contact_memory_is_named(memory, message, monkeypatch):
+    """Twelve boxes apart, which are then put into one place in the second of two worlds."""
+    compile_spec = mujoco.MjSpec.compile
+
+    def compile_small(spec: mujoco.MjSpec) -> mujoco.MjModel:
+        spec.memory = memory
+        return compile_spec(spec)
+
+    monkeypatch.setattr(mujoco.MjSpec, "compile", compile_small)
+    boxes, builder = newton.ModelBuilder(), newton.ModelBuilder()
+    for i in range(12):
+        body = boxes.add_body(xform=wp.transform((float(i), 0.0, 1.0), wp.quat_identity()))
+        boxes.add_shape_box(body, hx=0.1, hy=0.1, hz=0.1)
+    builder.replicate(boxes, 2)
+    model = builder.finalize(device="cpu")
+    solver = NativeMujocoSolver(model, num_threads=1)
+    state, control = model.state(), model.control()
+    solver.advance(state, control, 0.002, 2)
+    state.joint_q.numpy().reshape(2, 12, 7)[1, :, 0] = 1e-3 * np.arange(12)
+    with pytest.raises(PhysicsError, match=message):
+        solver.advance(state, control, 0.002, 2)
 
 
 def test_thread_counts_are_checked_and_do_not_change_results():

@@ -187,17 +187,20 @@ class NativeMujocoSolver(SolverMuJoCo):
         """Step all worlds under constant inputs ``[E, U]``."""
         controls = np.repeat(controls[:, None], num_steps, axis=1)
         trajectory = np.empty((len(self.state), num_steps, self.state.shape[1]))
-        self._rollout.rollout(
-            self._worlds.models,
-            self._data,
-            self.state,
-            controls,
-            control_spec=control_spec,
-            skip_checks=True,
-            nstep=num_steps,
-            initial_warmstart=self._warmstart,
-            state=trajectory,
-        )
+        try:
+            self._rollout.rollout(
+                self._worlds.models,
+                self._data,
+                self.state,
+                controls,
+                control_spec=control_spec,
+                skip_checks=True,
+                nstep=num_steps,
+                initial_warmstart=self._warmstart,
+                state=trajectory,
+            )
+        except mujoco.FatalError as error:  # on this thread; on one of the pool MuJoCo ends the process
+            raise self._memory_error("an env has", str(error).splitlines()[0]) from error
         self._check_memory(trajectory[:, -1], control_spec, controls[:, 0], num_steps)
         m = self.mj_model
         velocity = slice(1 + m.nq, 1 + m.nq + m.nv)
@@ -218,10 +221,14 @@ class NativeMujocoSolver(SolverMuJoCo):
         stopped = np.flatnonzero(short & np.isfinite(after).all(axis=1))
         full = [world for world in stopped if self._runs_out_of_memory(world, control_spec, controls[world], num_steps)]
         if full:
-            raise PhysicsError(
-                f"env {full[0]} and {len(full) - 1} others have more contacts than MuJoCo's memory of"
-                f" {self.mj_model.narena} bytes holds. Make fewer geoms collide, or use physics=newton_mjwarp."
-            )
+            raise self._memory_error(f"env {full[0]} and {len(full) - 1} others have", "no room for constraints")
+
+    def _memory_error(self, who: str, reason: str) -> PhysicsError:
+        """What to say where contacts do not fit."""
+        return PhysicsError(
+            f"{who} more contacts than MuJoCo's memory of {self.mj_model.narena} bytes holds ({reason})."
+            " Make fewer geoms collide, or use physics=newton_mjwarp."
+        )
 
     def _runs_out_of_memory(self, world: int, control_spec: int, controls: np.ndarray, num_steps: int) -> bool:
         """Repeat the steps of a world to learn why they stopped: ``mujoco.rollout`` does not tell."""
