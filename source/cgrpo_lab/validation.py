@@ -69,13 +69,14 @@ def require_choice(field: str, value: str, choices: list[str]) -> None:
         raise ConfigError(f"{field} = {value!r} cannot be used: choose one of {', '.join(map(repr, choices))}")
 
 
-def require_options(owner: str, constructor: Callable, options: Iterable[str]) -> None:
+def require_options(owner: str, constructor: Callable, options: Iterable[str], remedy: str = "") -> None:
     """Raise unless all options are keyword arguments of a constructor.
 
     Args:
         owner: What the options configure, for the message.
         constructor: A class or function.
         options: The names given.
+        remedy: What else may help, for the message.
 
     Raises:
         ConfigError: If one is unknown.
@@ -83,4 +84,4 @@ def require_options(owner: str, constructor: Callable, options: Iterable[str]) -
     known = [name for name, p in inspect.signature(constructor).parameters.items() if p.default is not p.empty]
     for option in options:
         if option not in known:
-            raise ConfigError(f"{owner} has no option {option!r}: choose among {', '.join(known)}")
+            raise ConfigError(f"{owner} has no option {option!r}: choose among {', '.join(known)}{remedy}")

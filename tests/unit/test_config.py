@@ -87,6 +87,7 @@ def test_a_remedy_is_given():
         (runner_cfg(num_policies=2, diversity_coef=0.1), "set num_groups to 2 or more, or diversity_coef to 0"),
         (runner_cfg(schedule="cosine"), "fixed, linear, adaptive"),
         (runner_cfg(estimator="critic"), "'state_cluster', 'least_squares'"),
+        (runner_cfg(estimator="state_cluster", estimator_options={"decay": 0.8}), "; estimator_options={} drops"),
         (runner_cfg(policy={"activation": "sin"}), "tanh"),
     ):
         with pytest.raises(ConfigError, match=remedy):

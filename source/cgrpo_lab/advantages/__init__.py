@@ -56,7 +56,8 @@ def make_estimator(
     """
     require_choice("estimator", name, list(ESTIMATORS))
     estimator = ESTIMATORS[name]
-    require_options(f"estimator {name!r}", estimator, options)
+    remedy = "; estimator_options={} drops those that the task has set for another estimator"
+    require_options(f"estimator {name!r}", estimator, options, remedy)
     if estimator.takes_encoder:
         options["freeze_encoder"] = freeze_encoder
     return estimator(num_states=num_states, device=device, generator=generator, **options)
