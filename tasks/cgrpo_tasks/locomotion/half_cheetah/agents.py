@@ -5,20 +5,14 @@
 
 from isaaclab.utils import configclass
 
-from cgrpo_lab.algorithms.config import CGRPOCfg
 from cgrpo_tasks.locomotion import agents, baseline_agents
 
 
 @configclass
 class HalfCheetahCGRPORunnerCfg(agents.LocomotionCGRPORunnerCfg):
-    """Default: the value remembers five iterations, not ten.
-
-    A robot that cannot fall meets everything it has to judge in every rollout, and a short memory follows its policy
-    more closely. Walker2d and Ant have to remember their falls, which are rare.
-    """
+    """See the base class."""
 
     experiment_name = "half_cheetah_cgrpo"
-    algorithm = CGRPOCfg(**agents.LEARNING, estimator_options={"decay": 0.8, "renew_interval": 5})
 
 
 @configclass
