@@ -14,6 +14,7 @@ from tempfile import mkdtemp
 
 import torch
 from mujoco_usd_converter import Converter
+from mujoco_warp._src import collision_primitive
 
 import isaaclab.sim as sim_utils
 from isaaclab.actuators import ImplicitActuatorCfg
@@ -122,6 +123,16 @@ class World:
         return torch.cat([p.torch.reshape(self.scene.num_envs, -1) for p in parts], dim=1).clone()
 
 
+def _forget_other_models() -> None:
+    """Empty MuJoCo Warp's lists of the pairs that its primitive colliders handle, which outlive their model.
+
+    After a model that collides boxes by the primitive collider (the hand's block, which switches MuJoCo's convex
+    collision off), boxes of later models in the process would be collided by both, and have every contact twice.
+    """
+    collision_primitive._PRIMITIVE_COLLISION_TYPES.clear()
+    collision_primitive._PRIMITIVE_COLLISION_FUNC.clear()
+
+
 @contextmanager
 def world(
     preset: str,
@@ -135,6 +146,7 @@ def world(
     **solver,
 ) -> Iterator[World]:
     """Build the scene on a physics preset, start it and tear it down again."""
+    _forget_other_models()
     options = {"integrator": "implicitfast", "cone": "pyramidal", "njmax": 60, "nconmax": 30, "tolerance": 1e-8}
     physics = NewtonCfg(solver_cfg=SOLVERS[preset](**(options | solver)), num_substeps=num_substeps)
     drive = actuator or {"drive": ImplicitActuatorCfg(joint_names_expr=[".*"], stiffness=30.0, damping=2.0)}

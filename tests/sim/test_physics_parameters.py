@@ -92,14 +92,9 @@ def stock() -> dict[str, torch.Tensor]:
     return final_states("stock")
 
 
-def of_arm(state: torch.Tensor) -> torch.Tensor:
-    """The part of a snapshot that touches nothing."""
-    return torch.cat([state[:, :4], state[:, 17:]], dim=1)
-
-
-def of_box(state: torch.Tensor) -> torch.Tensor:
-    """Position and velocity of the box, [E, 6]; its rotation is chaotic, as it rocks on its edges while it slides."""
-    return torch.cat([state[:, 4:7], state[:, 11:14]], dim=1)
+def without_box_rotation(state: torch.Tensor) -> torch.Tensor:
+    """The state without the part that is chaotic: a sliding box rocks on its edges."""
+    return torch.cat([state[:, :7], state[:, 11:14], state[:, 17:]], dim=1)
 
 
 def assert_effective_in_world_1_only(states: dict[str, torch.Tensor], threshold: float) -> None:
@@ -122,10 +117,8 @@ def test_mujoco_changes_as_stock_isaac_lab(stock):
 
     assert_effective_in_world_1_only(states, threshold=0.1)
     for name, state in states.items():
-        # A contact that comes a step sooner moves the box by a centimetre per second, the changes by ten and more.
-        for part, tolerance in ((of_arm, 2e-3), (of_box, 5e-2)):
-            difference = (part(state) - part(stock[name])).abs().max()
-            assert difference < tolerance, f"{name}: {difference} {part.__name__}"
+        difference = (without_box_rotation(state) - without_box_rotation(stock[name])).abs().max()
+        assert difference < 2e-3, f"{name}: {difference}"
 
 
 def test_mujoco_copies_a_model_only_for_worlds_that_differ():
