@@ -20,17 +20,15 @@ from cgrpo_app.compare.pool import fail
 from cgrpo_app.compare.processes import Child, share_cores, start
 from cgrpo_app.compare.progress import clock
 from cgrpo_app.compare.records import read_curve
-from cgrpo_app.compare.runs import FAILURE, Run
+from cgrpo_app.compare.runs import Run
 from cgrpo_app.compare.settings import Settings
+from cgrpo_app.compare.training_job import FAILURE
 from cgrpo_app.sweep.space import Space, short_name
 
 POLL_S = 0.5
 
 INTERMEDIATE = 10
 """How often a training is compared with the median of the others."""
-
-INTERRUPTED = "interrupted"
-"""Mark of trials that were cut short by the end of a call; their configuration is tried again."""
 
 QUEUED, RETRY_OF = "queued", "retry_of"
 """What a queued trial remembers: its whole choice, and the number of the interrupted trial that it repeats."""
@@ -92,12 +90,9 @@ class Search:
     def _recover(self) -> None:
         """Trials of a call that was killed: their configuration comes first again, and finds its run folders."""
         trials = self.study.get_trials()
-        repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
-        for trial in trials:
-            if trial.state != TrialState.RUNNING:
-                continue
-            # A kill between these lines leaves the trial running: the next call finds what is done of them already.
-            self.study.set_user_attr(f"{INTERRUPTED}_{trial.number}", True)
+        repeated = repeated_numbers(trials)
+        for trial in (trial for trial in trials if trial.state == TrialState.RUNNING):
+            # A kill between the two steps leaves the trial running: the next call finds it in the queue already.
             if trial.number not in repeated:
                 # A kill while Optuna was asked leaves a trial with some of its values; the queue knew all of them.
                 choice = {**trial.user_attrs.get(QUEUED, {}), **trial.params}
@@ -208,10 +203,16 @@ def enqueue(study: optuna.Study, choice: dict[str, Any], **attributes: Any) -> N
     study.enqueue_trial(choice, user_attrs={QUEUED: choice, **attributes})
 
 
+def repeated_numbers(trials: list[FrozenTrial]) -> set[int]:
+    """Numbers of the trials that were cut short by the end of a call and are tried again."""
+    return {trial.user_attrs[RETRY_OF] for trial in trials if RETRY_OF in trial.user_attrs}
+
+
 def counted_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """All trials but those that were cut short by the end of a call, which were repeated."""
-    marks = study.user_attrs
-    return [trial for trial in study.get_trials(deepcopy=False) if f"{INTERRUPTED}_{trial.number}" not in marks]
+    """All trials but those that are repeated."""
+    trials = study.get_trials(deepcopy=False)
+    repeated = repeated_numbers(trials)
+    return [trial for trial in trials if trial.number not in repeated]
 
 
 def judge(runs: tuple[Run, ...]) -> tuple[float, dict[str, float]]:
