@@ -19,8 +19,8 @@ from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked, share_cores
 from cgrpo_app.compare.records import read_curve
-from cgrpo_app.compare.runs import steps_done
 from cgrpo_app.compare.settings import seeds_option
+from cgrpo_app.compare.training_job import steps_done
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
 

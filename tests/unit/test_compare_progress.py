@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cgrpo_app.compare import progress
 from cgrpo_app.compare.progress import Progress, expected_costs
-from cgrpo_app.compare.runs import Run, training_time
+from cgrpo_app.compare.runs import Run
 
 
 @dataclass
@@ -64,9 +64,15 @@ class TestProgress:
 
 
 def test_time_of_a_training_is_that_of_its_report(tmp_path):
-    assert training_time(None) is None and training_time(tmp_path) is None
-    (tmp_path / "report.json").write_text(json.dumps({"training_time_s": 12.5}))
-    assert training_time(tmp_path) == 12.5
+    run = Run(None, "ant", "ppo", 1, tmp_path, tmp_path)
+    assert run.training_time() is None
+    training = run.folder / "rsl_rl" / "experiment" / "time"
+    training.mkdir(parents=True)
+    (training / "model_2.pt").touch()
+    (training / "launch.json").write_text(json.dumps({"max_iterations": 2}))
+    for iterations, expected in ((1, None), (2, 12.5)):
+        (training / "report.json").write_text(json.dumps({"iterations": iterations, "training_time_s": 12.5}))
+        assert run.training_time() == expected, "one that was interrupted has a report, too"
 
 
 def test_runs_of_a_kind_differ_by_seed_alone(tmp_path):

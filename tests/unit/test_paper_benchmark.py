@@ -69,7 +69,7 @@ def test_a_trial_goes_on_where_it_was_killed(tmp_path):
     leave_run(made, 0.1, iterations=20)
     command = made.next_step().command
     assert command[command.index("--load_run") + 1] == "2026-01-01_00-00-00" and "--resume" in command
-    assert "agent.num_steps_per_env=32" in command and not made.is_finished()
+    assert "agent.num_steps_per_env=32" in command and not made.is_trained()
     assert 0.3 < made.progress() < 0.5
 
 

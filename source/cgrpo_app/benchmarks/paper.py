@@ -115,7 +115,7 @@ def _check_settings(folder: Path, settings: dict[str, int]) -> None:
 
 def _write_report(trials: list[Trial], folder: Path, details: dict[str, Any]) -> None:
     """Write tables, pictures and figures of the finished trials."""
-    outcomes = [paper_results.read_outcome(trial) for trial in trials if trial.is_finished()]
+    outcomes = [paper_results.read_outcome(trial) for trial in trials if trial.is_trained()]
     if not outcomes:
         print("no trial is finished: there is nothing to report")
         return

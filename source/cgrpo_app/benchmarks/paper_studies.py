@@ -6,11 +6,11 @@
 A case is a configuration; with a seed it is a trial, whose files alone tell what is left to do.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgrpo_app.compare.runs import FAILURE, Step, is_trained, python, steps_done, training_time
+from cgrpo_app.compare.runs import Step, python
+from cgrpo_app.compare.training_job import FAILURE, TrainingJob
 
 BATCH_STEPS = 2048
 """Env steps of an iteration, all policies together (section 7.1)."""
@@ -75,7 +75,7 @@ STUDIES = {"main": (FULL, SIMPLE), "ablation": ABLATIONS, "grid": GRID, "transfe
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(TrainingJob):
     """A case with a seed, as :class:`cgrpo_app.compare.pool.Pool` works through them."""
 
     case: Case
@@ -104,36 +104,15 @@ class Trial:
         return self.root / "trials" / self.case.name.replace(" ", "_") / f"seed_{self.seed}"
 
     @property
-    def training_folder(self) -> Path | None:
-        """The folder that ``train.py`` made; None before its first checkpoint."""
-        folders = [path for path in sorted(self.folder.glob("rsl_rl/*/*")) if any(path.glob("model_[0-9]*.pt"))]
-        return folders[-1] if folders else None
-
-    def is_finished(self) -> bool:
-        """Whether the training has done all its iterations."""
-        return self.training_folder is not None and is_trained(self.training_folder)
+    def env_steps(self) -> int:
+        """Env steps of the whole training."""
+        return self.iterations * BATCH_STEPS
 
     def next_step(self) -> Step | None:
-        """The training, unless it is finished or has failed."""
-        if (self.folder / FAILURE).is_file() or self.is_finished():
+        """The training, unless it is done or has failed."""
+        if (self.folder / FAILURE).is_file() or self.is_trained():
             return None
         return Step("train", self._command())
-
-    def start_afresh(self) -> None:
-        """Remove what a killed process left before its first checkpoint, and the record of a failure."""
-        (self.folder / FAILURE).unlink(missing_ok=True)
-        if self.training_folder is None:
-            shutil.rmtree(self.folder / "rsl_rl", ignore_errors=True)
-
-    def progress(self) -> float:
-        """Share of the training that is done, 0 to 1."""
-        training = self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
-        total = self.iterations * BATCH_STEPS
-        return 0.0 if training is None else min(1.0, steps_done(training / "progress.csv") / total)
-
-    def training_time(self) -> float | None:
-        """How long the training took [s]; None before its end."""
-        return training_time(self.training_folder)
 
     def _command(self) -> list[str]:
         """Train, or go on in the folder of a killed run."""

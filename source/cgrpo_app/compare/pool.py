@@ -13,7 +13,8 @@ from typing import TextIO
 from cgrpo_app import run_folder
 from cgrpo_app.compare.processes import Child, share_cores, start
 from cgrpo_app.compare.progress import Progress
-from cgrpo_app.compare.runs import FAILURE, Job, Step
+from cgrpo_app.compare.runs import Job, Step
+from cgrpo_app.compare.training_job import FAILURE
 
 POLL_S = 0.1
 MAX_KILLS = 3

@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import TextIO
 
 from cgrpo_app import run_folder
-from cgrpo_app.compare.runs import FAILURE, Job
+from cgrpo_app.compare.runs import Job
+from cgrpo_app.compare.training_job import FAILURE
 
 
 class Progress:

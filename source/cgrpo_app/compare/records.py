@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from cgrpo_app import run_folder
-from cgrpo_app.compare.runs import EVALUATION, FAILURE, GENERALISATION, Run, is_trained
+from cgrpo_app.compare.runs import EVALUATION, GENERALISATION, Run
+from cgrpo_app.compare.training_job import FAILURE
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 
@@ -55,7 +56,7 @@ def read_record(run: Run) -> Record:
     failure = run_folder.find_json(run.folder / FAILURE)
     if failure is not None:
         record.state, record.error = FAILED, f"{failure['step']}: {failure['error']}"
-    elif run.next_step() is None and run.training_folder is not None and is_trained(run.training_folder):
+    elif run.next_step() is None and run.is_trained():
         record.state = FINISHED
         record.report = run_folder.read_json(run.training_folder / "report.json")
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)

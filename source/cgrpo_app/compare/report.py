@@ -15,8 +15,9 @@ from cgrpo_app import run_folder
 from cgrpo_app.compare import figures, results, text
 from cgrpo_app.compare.page import render_page, write_text
 from cgrpo_app.compare.records import FAILED, FINISHED, UNFINISHED, Record, read_record
-from cgrpo_app.compare.runs import FAILURE, RANDOM, RandomPolicy, Run
+from cgrpo_app.compare.runs import RANDOM, RandomPolicy, Run
 from cgrpo_app.compare.settings import Settings, command_of
+from cgrpo_app.compare.training_job import FAILURE
 
 CSV_COLUMNS = (
     "task", "agent", "seed", "state", "return", "return_std", "success", "score", "steps_to_90", "seconds_to_90",

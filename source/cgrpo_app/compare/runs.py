@@ -3,7 +3,6 @@
 
 """One run of a comparison: its files alone tell which command comes next, so a killed process loses nothing."""
 
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import ClassVar
 
 from cgrpo_app import run_folder
 from cgrpo_app.compare.settings import Settings, judge_environment
+from cgrpo_app.compare.training_job import FAILURE, TrainingJob
 from cgrpo_app.evaluate import SEED_OFFSET
 
-EVALUATION, GENERALISATION, FAILURE, RANDOM = "evaluation.json", "generalisation.json", "failure.json", "random.json"
+EVALUATION, GENERALISATION, RANDOM = "evaluation.json", "generalisation.json", "random.json"
 
 JUDGE_SEED = 10_000
 """Seed of the first episode in a judging environment; the same for all policies, so that they meet the same starts."""
@@ -30,7 +30,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(TrainingJob):
     """Training and judging of one agent on one task with one seed."""
 
     settings: Settings
@@ -59,22 +59,13 @@ class Run:
         return self.root / "runs" / self.task / self.agent / f"seed_{self.seed}"
 
     @property
-    def training_folder(self) -> Path | None:
-        """The folder that ``train.py`` made; None before its first checkpoint."""
-        folders = [path for path in sorted(self.folder.glob("rsl_rl/*/*")) if any(path.glob("model_[0-9]*.pt"))]
-        return folders[-1] if folders else None
-
-    @property
-    def any_training_folder(self) -> Path | None:
-        """The same, or the one of a training that has no checkpoint yet."""
-        return self.training_folder or next(self.folder.glob("rsl_rl/*/*"), None)
+    def env_steps(self) -> int:
+        """Env steps of the whole training."""
+        return self.settings.steps[self.task]
 
     def training_step(self) -> Step | None:
         """The command that trains or goes on training; None once that is done."""
-        training = self.training_folder
-        if training is not None and is_trained(training):
-            return None
-        return Step("train", self._train_command(training))
+        return None if self.is_trained() else Step("train", self._train_command(self.training_folder))
 
     def next_step(self) -> Step | None:
         """The first command whose result is missing; None once all are there, or after a failure."""
@@ -89,23 +80,6 @@ class Run:
         if self.judge is not None and run_folder.find_json(self.folder / GENERALISATION) is None:
             return Step("generalise", self._generalise_command(training))
         return None
-
-    def start_afresh(self) -> None:
-        """Remove what a killed process left before its first checkpoint, and the record of a failure."""
-        (self.folder / FAILURE).unlink(missing_ok=True)
-        if self.training_folder is None:
-            shutil.rmtree(self.folder / "rsl_rl", ignore_errors=True)
-
-    def progress(self) -> float:
-        """Share of the run that is done, 0 to 1; judging is not counted."""
-        training = self.any_training_folder
-        if training is None:
-            return 0.0
-        return min(1.0, steps_done(training / "progress.csv") / self.settings.steps[self.task])
-
-    def training_time(self) -> float | None:
-        """How long the training took [s]; None before its end."""
-        return training_time(self.training_folder)
 
     def command_for_people(self) -> str:
         """The training command as a user would type it."""
@@ -194,27 +168,3 @@ Job = Run | RandomPolicy
 def python(script: Path) -> list[str]:
     """Command that runs a script in this Python."""
     return [sys.executable, str(script)]
-
-
-def is_trained(training: Path) -> bool:
-    """Whether a run has done all its iterations and has written its report."""
-    report, launch = (run_folder.find_json(training / name) for name in ("report.json", run_folder.LAUNCH_FILE))
-    return report is not None and launch is not None and report["iterations"] >= launch["max_iterations"]
-
-
-def training_time(training: Path | None) -> float | None:
-    """How long a training took [s], by its report; None before its end."""
-    report = run_folder.find_json(training / "report.json") if training is not None else None
-    return report["training_time_s"] if report is not None else None
-
-
-def steps_done(table: Path) -> int:
-    """Env steps in the last whole row of a ``progress.csv``; 0 without one."""
-    try:
-        with table.open("rb") as file:
-            file.seek(max(0, table.stat().st_size - 4096))
-            rows = file.read().decode().rsplit("\n", 2)
-    except FileNotFoundError:
-        return 0
-    cells = rows[-2].split(",") if len(rows) > 1 else []
-    return int(cells[1]) if len(cells) > 1 and cells[1].isdecimal() else 0
