@@ -87,7 +87,7 @@ def load(folder: Path) -> Settings:
         UserError: If the folder holds none.
     """
     content: dict[str, Any] = run_folder.read_json(folder / FILE)
-    if isinstance(content["steps"], int):  # a folder of version 0.1.0: one number for all tasks
+    if isinstance(content["steps"], int):  # one number stands for all tasks
         content["steps"] = dict.fromkeys(content["tasks"], content["steps"])
     return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
 

@@ -83,7 +83,7 @@ def simulation(*, dt: float, frame_skip: int, integrator: str, capsules: int, sp
                 "iterations": 100,
                 "ls_iterations": 50,
                 "tolerance": 1.0e-8,
-                # Room for every contact at once, four pyramid edges each: too little is wrong without a word.
+                # Room for every contact at once, four pyramid edges each: MuJoCo Warp drops what does not fit.
                 "nconmax": contacts,
                 "njmax": 4 * contacts + limits,
                 **solver,
