@@ -51,7 +51,7 @@ def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num_envs", type=int, help="Number of environments; each task has a default per device.")
     parser.add_argument("--seed", type=int, help="Seed of environment and agent.")
     parser.add_argument("--device", help="cpu, cuda or cuda:N, for simulator and agent alike; a GPU if there is one.")
-    parser.add_argument("--headless", action="store_true", help="Accepted for old habits: no window opens without --viz.")
+    parser.add_argument("--headless", action="store_true", help="Accepted for old habits: only --viz opens a window.")
     parser.add_argument("--deterministic", action="store_true", help="Deterministic kernels on a GPU, too; slower.")
     parser.add_argument("--log_root", default="logs", help="Folder that runs are kept under.")
     parser.add_argument("--verbose", action="store_true", help="Print everything Isaac Lab prints, and every metric.")

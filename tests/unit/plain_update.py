@@ -21,7 +21,7 @@ class PlainPolicy:
             (weight[n].detach().double().requires_grad_(), bias[n, 0].detach().double().requires_grad_())
             for weight, bias in zip(policy.weights, policy.biases, strict=True)
         ]
-        self.log_std = policy.log_std_param[n].detach().double().requires_grad_()
+        self.log_std = policy.log_std[n].detach().double().requires_grad_()
         # The reference looks through the normaliser of the policies.
         normalizer = alg.policy.obs_normalizer
         self.obs_mean, self.obs_std = normalizer._mean.double(), normalizer._std.double() + normalizer.eps

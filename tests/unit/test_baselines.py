@@ -155,6 +155,24 @@ def test_a_checkpoint_plays_and_starts_a_new_run(agent, tmp_path):
 
 
 @pytest.mark.parametrize("agent", AGENTS)
+def test_a_new_run_has_the_learning_rate_it_asks_for(agent, tmp_path):
+    make(agent, tmp_path, learning_rate=1e-3).learn(2)
+    begun = make(agent, learning_rate=1e-5)
+    begun.load(str(tmp_path / "model_2.pt"), {"actor": True, "critic": True, "optimizer": True, "iteration": False})
+    optimizers = [m for m in begun.alg.agent.checkpoint_modules.values() if isinstance(m, torch.optim.Optimizer)]
+    assert optimizers and all(group["lr"] == 1e-5 for o in optimizers for group in o.param_groups)
+
+
+def test_the_learned_entropy_coefficient_goes_with_the_networks(tmp_path):
+    trained = make("sac", tmp_path)
+    trained.learn(3)
+    begun = make("sac")
+    begun.load(str(tmp_path / "model_3.pt"), {"actor": True, "critic": True, "optimizer": True, "iteration": False})
+    learned = trained.alg.agent.log_entropy_coefficient
+    assert torch.equal(begun.alg.agent.log_entropy_coefficient, learned) and learned != math.log(0.2)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
 def test_the_exported_file_equals_the_policy(agent, tmp_path):
     runner = make(agent)
     runner.learn(3)
@@ -260,6 +278,8 @@ def test_learns_the_way_to_the_origin(agent, iterations, gradient_steps):
         ("td3", "policy_delay", 1.5),
         ("trpo", "max_kl", 0.0),
         ("trpo", "hidden_dims", [0]),
+        ("td3", "hidden_dims", []),
+        ("sac", "hidden_dims", 256),
         ("trpo", "activation", "sin"),
         ("trpo", "num_mini_batches", 65),
     ],

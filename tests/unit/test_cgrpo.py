@@ -13,6 +13,7 @@ import torch
 from dummy_env import DummyEnv, runner_cfg
 from plain_update import PlainPolicy, own_samples, plain_features, plain_update
 
+from cgrpo_lab.advantages import GroupAdvantages
 from cgrpo_lab.algorithms import CGRPO, cgrpo
 from cgrpo_lab.algorithms.group_adam import GroupAdam
 from cgrpo_lab.algorithms.loss import Loss
@@ -54,7 +55,7 @@ def differentiate(alg):
     """Give the policies deviations, and thereby features, of their own."""
     with torch.no_grad():
         shift = torch.tensor([0.3, -0.4, 0.5, -0.1])[: alg.cfg.num_policies]
-        alg.policy.log_std_param.add_(shift.unsqueeze(1))
+        alg.policy.log_std.add_(shift.unsqueeze(1))
         alg.policy.weights[-1].mul_(30.0)
 
 
@@ -182,7 +183,7 @@ def test_updates_equal_the_second_implementation(algorithm):
         for n, plain in enumerate(expected):
             ours = [tensor for pair in zip(alg.policy.weights, alg.policy.biases, strict=True) for tensor in pair]
             ours = [tensor[n].squeeze(0) if tensor.shape[1] == 1 else tensor[n] for tensor in ours]
-            for a, b in zip([*ours, alg.policy.log_std_param[n]], plain.parameters, strict=True):
+            for a, b in zip([*ours, alg.policy.log_std[n]], plain.parameters, strict=True):
                 torch.testing.assert_close(a.double(), b.detach().view_as(a), rtol=2e-3, atol=2e-4)
         moved = max((p.detach() - b).abs().max().item() for p, b in zip(alg.policy.parameters(), before, strict=True))
         assert moved > 0.02  # a hundred times the tolerance
@@ -193,7 +194,7 @@ def test_trajectory_features_and_groups_equal_plain_ones():
     alg, env = build(**{**FULL, "num_policies": 4})
     with torch.no_grad():
         # Two calm and two noisy policies: groups that any k-means finds.
-        alg.policy.log_std_param.copy_(torch.tensor([0.3, -1.5, 0.2, -1.6]).unsqueeze(1))
+        alg.policy.log_std.copy_(torch.tensor([0.3, -1.5, 0.2, -1.6]).unsqueeze(1))
         alg.policy.weights[-1].mul_(30.0)
     reference = [PlainPolicy(alg, m, alg.reference.members) for m in range(2)]
     policies = [PlainPolicy(alg, n) for n in range(4)]
@@ -243,6 +244,16 @@ def test_fewer_than_three_policies_are_one_group_unless_asked(monkeypatch):
         torch.testing.assert_close(alg.comparison.advantages.mean(), torch.tensor(0.0), rtol=0.0, atol=1e-5)
         rows = torch.stack([own_samples(alg, raw, i) for i in range(n)])
         torch.testing.assert_close(alg.comparison.advantages, (rows - rows.mean()) / rows.std(), rtol=1e-4, atol=1e-4)
+
+
+def test_one_group_of_episodes_keeps_the_base_clip_whatever_share_of_steps_is_judged():
+    alg, _ = build(num_policies=2, adaptive_clip=True)
+    advantages = torch.randn(6, 12, generator=torch.Generator().manual_seed(0))
+    judged = torch.zeros(6, 12, dtype=torch.bool)
+    judged[:2] = True
+    estimate = GroupAdvantages(advantages * judged, torch.zeros(6, 12), judged=judged)
+    comparison, _ = alg._compare(estimate, torch.zeros(2, dtype=torch.long), None)
+    torch.testing.assert_close(comparison.clip, torch.full((2,), alg.cfg.clip_param), rtol=1e-6, atol=0.0)
 
 
 def test_singleton_groups_are_normalised_policy_by_policy():
@@ -332,6 +343,22 @@ def test_adaptive_learning_rate(kl, rate):
     assert set(used) == {rate}
 
 
+def test_noise_comes_back_from_the_end_of_its_range():
+    # An entropy bonus drives the noise to the end of its range; without it, it is free to fall again at once.
+    alg, env = build(entropy_coef=10.0, learning_rate=0.1)
+    for _ in range(3):
+        collect(alg, env)
+        alg.update()
+    assert (alg.policy.log_std == 1.0).all()
+    alg.cfg.entropy_coef = 0.0
+    collect(alg, env)
+    alg.comparison.advantages.zero_()
+    alg.comparison.advantages += (alg.rollout.means - alg.rollout.samples).square().sum(-1).view(1, -1) * -1.0
+    alg.optimizer.mean.zero_()
+    alg.update()
+    assert (alg.policy.log_std < 1.0).all()
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
 def test_compiled_networks_learn_the_same():
     results = []
@@ -399,6 +426,17 @@ def test_a_gradient_that_is_not_finite_is_left_out_and_counted_and_the_others_go
         assert not torch.equal(parameter[0], old[0]) and not torch.equal(parameter[2], old[2])
 
 
+@pytest.mark.parametrize("sharing", ["all", "leader"])
+def test_policies_that_are_far_apart_learn_from_what_they_can_use(sharing):
+    alg, env = build(num_policies=2, sharing=sharing, learning_rate=0.01)
+    with torch.no_grad():
+        alg.policy.biases[-1][1] += 3.0
+        alg.policy.log_std.fill_(-4.0)
+    collect(alg, env)
+    losses = alg.update()
+    assert losses["nonfinite_gradients"] == 0.0 and math.isfinite(losses["kl"])
+
+
 def test_an_infinite_ratio_never_reaches_the_parameters():
     alg, env = build(num_policies=2)
     collect(alg, env)
@@ -417,6 +455,7 @@ def test_a_skipped_update_leaves_everything_and_the_next_iteration_works():
         obs, rewards, dones, extras = env.step(alg.act(obs))
         alg.process_env_step(obs, rewards * math.nan, dones, extras)
     alg.skip_update()
+    assert alg.metrics == {}  # those of the iteration before would look like its own
     assert all(torch.equal(value, before[name]) for name, value in alg.policy.state_dict().items())
     collect(alg, env)
     alg.update()
@@ -479,6 +518,30 @@ def test_loading_without_the_optimiser_keeps_the_fresh_one():
     assert other.load(alg.save(), load_cfg={"optimizer": False})
     assert torch.equal(other.policy.weights[0], alg.policy.weights[0])
     assert other.learning_rate == 0.003 and other.optimizer.steps == 0 and not other.optimizer.mean.any()
+
+
+@pytest.mark.parametrize("schedule", ["fixed", "linear", "adaptive"])
+def test_a_new_run_has_the_learning_rate_it_asks_for(schedule):
+    alg, env = build(learning_rate=0.01, schedule=schedule)
+    for _ in range(2):
+        collect(alg, env)
+        alg.update()
+    saved = alg.save()
+    begun, env = build(learning_rate=0.003)
+    begun.load(saved, load_cfg={"iteration": False})
+    used = record_rates(begun)
+    collect(begun, env)
+    begun.update()
+    assert set(used) == {0.003}
+
+
+def test_a_resumed_run_takes_over_an_adapted_rate_unless_another_one_is_configured():
+    alg, _ = build(learning_rate=0.009, schedule="adaptive")
+    alg.rate.adapt(0.03)
+    for configured, expected in ((0.009, 0.006), (0.002, 0.002)):
+        other, _ = build(learning_rate=configured, schedule="adaptive")
+        other.load(alg.save())
+        assert other.learning_rate == pytest.approx(expected)
 
 
 # -- On a GPU ----------------------------------------------------------------------------------------------------------

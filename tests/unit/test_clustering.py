@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from cgrpo_lab.clustering import CLUSTERERS, DBSCAN, KMeans, backends
+from cgrpo_lab.clustering import CLUSTERERS, DBSCAN, KMeans, Refitting, backends
 from cgrpo_lab.clustering.distances import nearest
 from cgrpo_lab.clustering.memory import Batches
+from cgrpo_lab.validation import ConfigError
 
 
 def seeded(seed=0):
@@ -207,6 +208,13 @@ def test_names_what_is_wrong(make, message):
         make()
 
 
+def test_a_smaller_sample_still_holds_all_clusters():
+    refitting = Refitting(KMeans(1100, generator=seeded(), max_fit_points=2048), max_interval=4)
+    for _ in range(3):
+        refitting._adapt(0.0)
+    assert refitting.fit_points == 1100
+
+
 def test_backend_follows_the_device():
     assert backends.resolve_backend("auto", torch.device("cpu")) == "sklearn"
     assert backends.resolve_backend("auto", torch.device("cuda:1")) == "cuml"
@@ -218,7 +226,7 @@ def test_says_how_to_get_cuml(monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(backends.importlib, "import_module", missing)
-    with pytest.raises(ImportError, match=r"isaaclab.sh -i gpu"):
+    with pytest.raises(ConfigError, match=r"isaaclab.sh -i gpu"):
         backends.import_cuml_cluster()
 
 

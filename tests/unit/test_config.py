@@ -81,6 +81,12 @@ def test_a_bad_option_of_the_estimator_is_a_config_error(options):
         construct(runner_cfg(estimator_options=options))
 
 
+def test_whole_episodes_need_no_discount():
+    CGRPOCfg.from_dict({"estimator": "episode", "gamma": 1.0})
+    with pytest.raises(ConfigError, match="gamma=1.0"):
+        CGRPOCfg.from_dict({"estimator": "least_squares", "gamma": 1.0})
+
+
 def test_a_remedy_is_given():
     for cfg, remedy in (
         (runner_cfg(num_policies=2, num_groups=3), "lower num_groups or raise num_policies"),

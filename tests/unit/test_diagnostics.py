@@ -34,7 +34,7 @@ def test_policy_distances_by_hand():
     with torch.no_grad():
         policy.weights[-1].zero_()
         policy.biases[-1].copy_(torch.tensor([0.0, 2.0]).view(2, 1, 1))
-        policy.log_std_param.copy_(torch.tensor([[0.0], [1.0]]))
+        policy.log_std.copy_(torch.tensor([[0.0], [1.0]]))
     there = 1.0 + 5.0 / (2.0 * math.e**2) - 0.5
     back = -1.0 + (math.e**2 + 4.0) / 2.0 - 0.5
     torch.testing.assert_close(policy_distances(policy, torch.randn(700, 3)), torch.tensor([[0.0, there], [back, 0.0]]))

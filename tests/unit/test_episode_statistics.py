@@ -107,6 +107,22 @@ def test_state_goes_on_where_it_was():
     assert first.collect() == second.collect() == {"episodes": 2.0, "return": (2 + 4 + 4) / 3, "length": 4 / 3}
 
 
+def test_new_episodes_begin_at_nothing():
+    first, second = EpisodeStatistics(2, "cpu"), EpisodeStatistics(2, "cpu")
+    step(first, [1.0, 2.0], [0, 1])
+    first.collect()
+    second.load_state_dict(first.state_dict(), with_running=False)
+    step(second, [3.0, 4.0], [1, 1])
+    assert second.collect() == {"episodes": 2.0, "return": (2 + 3 + 4) / 3, "length": 1.0}
+
+
+def test_names_come_in_one_order():
+    statistics = EpisodeStatistics(1, "cpu")
+    for name in "hgfedcba":
+        step(statistics, [1.0], [1], outcome={name: torch.ones(1)})
+    assert list(statistics.collect()) == ["episodes", *"abcdefgh", "length", "return"]
+
+
 def test_state_of_another_number_of_environments_gives_its_window():
     first, second = EpisodeStatistics(2, "cpu"), EpisodeStatistics(3, "cpu")
     step(first, [1.0, 2.0], [0, 1])

@@ -24,7 +24,7 @@ def make(seed=0, **changes):
         policy.weights[-1].mul_(100.0)
         for bias in policy.biases:
             bias.copy_(random(seed + 1, *bias.shape))
-        policy.log_std_param.copy_(random(seed + 2, N, A).clamp(-1.0, 1.0))
+        policy.log_std.copy_(random(seed + 2, N, A).clamp(-1.0, 1.0))
     return policy
 
 
@@ -120,8 +120,11 @@ def test_samples_have_the_policy_s_mean_and_deviation():
 def test_log_std_is_kept_in_its_range():
     policy = make(log_std_range=(-1.0, 0.5))
     with torch.no_grad():
-        policy.log_std_param[0] = 9.0
-        policy.log_std_param[1] = -9.0
+        policy.log_std[0] = 9.0
+        policy.log_std[1] = -9.0
+    before = policy.vectors.detach().clone()
+    policy.limit_noise()
+    assert torch.equal(policy.vectors[:, :-A], before[:, :-A])
     assert policy.log_std[0].tolist() == [0.5] * A and policy.log_std[1].tolist() == [-1.0] * A
 
 

@@ -115,6 +115,13 @@ def test_without_noise_the_weakest_becomes_the_best():
     assert scores.tolist() == [2.0, 2.0, 5.0]  # the mean of 2, -1 and 5
 
 
+def test_policies_with_equal_scores_stay_what_they_are():
+    policy, optimizer = trained()
+    before = policy.vectors.detach().clone()
+    replace_weakest(policy, optimizer, torch.zeros(3), 0.2, torch.Generator().manual_seed(0))
+    assert torch.equal(policy.vectors, before)
+
+
 def test_noise_is_relative_to_the_parameters_of_a_layer():
     policy, optimizer = trained()
     with torch.no_grad():

@@ -86,7 +86,7 @@ def test_products_are_exact_whatever_the_simulator_prefers():
     torch.set_float32_matmul_precision("medium")
     try:
         normal_equations(features(), rollout.rewards, *ends, gamma=0.9, lam=0.9)
-        assert seen[1:] == ["highest", "highest"]
+        assert seen == ["highest"] * 3
         with pytest.raises(RuntimeError):
             normal_equations(features(broken=True), rollout.rewards, *ends, gamma=0.9, lam=0.9)
         assert torch.get_float32_matmul_precision() == "medium"
@@ -249,6 +249,16 @@ def test_what_is_not_finite_stays_out_of_the_fit(where, value, caplog):
         if name != "fitted.rejected_fits":
             assert torch.equal(buffer, before[name]), name
     assert estimator(random_rollout(8, 16, 3, seed=2)).advantages.isfinite().all()
+
+
+def test_a_rejected_fit_stays_counted_when_a_successor_takes_over():
+    estimator = make(3, renew_interval=2)
+    broken = random_rollout(8, 16, 3, seed=9)
+    broken.rewards[0, 0] = torch.inf
+    estimator(random_rollout(8, 16, 3, seed=0))
+    estimator(broken)
+    for seed in range(1, 6):
+        assert estimator(random_rollout(8, 16, 3, seed=seed)).diagnostics["rejected_fits"] == 1
 
 
 def test_solves_systems_of_very_unequal_scale():

@@ -64,3 +64,22 @@ def test_linear_schedule_ends_at_zero():
         runner.learn(1)
         rates.append(runner.alg.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([1.0e-3 * (1.0 - i / 20) for i in range(20)])
+
+
+@pytest.mark.parametrize("schedule", ["fixed", "linear", "adaptive"])
+def test_a_new_run_has_the_learning_rate_it_asks_for(schedule):
+    trained = make(schedule=schedule, learning_rate=1.0e-3)
+    trained.learn(3)
+    begun = make(schedule="fixed", learning_rate=3.0e-4)
+    begun.alg.load(trained.alg.save(), {"actor": True, "critic": True, "optimizer": True, "iteration": False})
+    begun.learn(1)
+    assert begun.alg.learning_rate == begun.alg.optimizer.param_groups[0]["lr"] == 3.0e-4
+
+
+def test_a_resumed_run_takes_over_an_adapted_rate_unless_another_one_is_configured():
+    trained = make(schedule="adaptive", learning_rate=1.0e-3)
+    trained.alg._use_learning_rate(4.0e-3)
+    for configured, expected in ((1.0e-3, 4.0e-3), (2.0e-3, 2.0e-3)):
+        other = make(schedule="adaptive", learning_rate=configured)
+        other.alg.load({**trained.alg.save(), "iter": 3})
+        assert other.alg.learning_rate == other.alg.optimizer.param_groups[0]["lr"] == expected

@@ -128,8 +128,13 @@ def test_without_an_env_state_a_resumed_run_starts_new_episodes(tmp_path):
     env = DummyEnv(16)
     runner = CGRPORunner(env, runner_cfg(), None, "cpu")
     runner.load(str(tmp_path / "model_1.pt"))
-    runner.learn(1)
+    # What the old episodes had returned so far is none of the new ones' return.
+    assert not runner.statistics.running_return.any() and not runner.statistics.running_length.any()
+    ages = []
+    env.fault = lambda step, obs, rewards: ages.append(env.episode_length_buf.clone())
+    runner.learn(1, init_at_random_ep_len=True)
     assert runner.current_learning_iteration == 2
+    assert len(set(ages[0].tolist())) > 4  # not all of one age, or they would all end together
 
 
 @pytest.mark.parametrize("load_cfg", [None, {"optimizer": False}])

@@ -15,7 +15,7 @@ from torch import Tensor
 from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages, explained_variance
 from cgrpo_lab.advantages.features import QuadraticFeatures, RandomFourierFeatures
-from cgrpo_lab.advantages.linear_value import LinearValue
+from cgrpo_lab.advantages.linear_value import LinearValue, exact_products
 from cgrpo_lab.advantages.metric import gradient_outer_product, metric_from
 from cgrpo_lab.advantages.returns import generalised_advantage, return_to_go
 from cgrpo_lab.advantages.value_features import Encoder, ValueFeatures
@@ -143,7 +143,8 @@ class LeastSquares(AdvantageEstimator):
         values = torch.empty_like(rollout.states[..., 0])
         is_finite = self.fitted.fit(self._features(rollout, self.features, values), rollout)
         if is_first:
-            values = torch.stack([self.fitted(features) for features in self._features(rollout, self.features)])
+            with exact_products():
+                values = torch.stack([self.fitted(features) for features in self._features(rollout, self.features)])
         if self.next_fitted is not None and is_finite:
             self._prepare_successor(rollout)
         advantages = generalised_advantage(
@@ -185,7 +186,7 @@ class LeastSquares(AdvantageEstimator):
         self.iterations += 1
         if self.iterations % self.renew_interval == 0:
             self.features.load_state_dict(self.next_features.state_dict())
-            self.fitted.load_state_dict(self.next_fitted.state_dict())
+            self.fitted.take_over(self.next_fitted)
             self._renew(self.next_features, rollout)
             self.next_fitted.forget()
 

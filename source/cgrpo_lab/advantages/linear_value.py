@@ -98,10 +98,19 @@ class LinearValue(nn.Module):
             )
         return False
 
+    def take_over(self, other: LinearValue) -> None:
+        """Go on with the sums and weights of another value of as many features; rejected fits stay counted."""
+        for own, theirs in zip(self._sums(), other._sums(), strict=True):
+            own.copy_(theirs)
+
     def forget(self) -> None:
         """Start anew, with empty sums."""
-        for sums in (self.normal_matrix, self.normal_vector, self.num_samples, self.weights):
+        for sums in self._sums():
             sums.zero_()
+
+    def _sums(self) -> tuple[Tensor, ...]:
+        """What a fit changes."""
+        return self.normal_matrix, self.normal_vector, self.num_samples, self.weights
 
 
 def normal_equations(
@@ -125,12 +134,12 @@ def normal_equations(
         Matrix ``sum z (phi - gamma phi')^T`` ``[F, F]`` and vector ``sum z r`` ``[F]``, float64.
     """
     features = iter(features)
-    present = next(features)
-    size = present.shape[-1]
-    matrix, vector = present.new_zeros(size, size), present.new_zeros(size)
-    trace = torch.zeros_like(present)
-    trace_decay = gamma * lam * (~(terminated | time_outs)).to(present.dtype).unsqueeze(-1)
     with exact_products():
+        present = next(features)
+        size = present.shape[-1]
+        matrix, vector = present.new_zeros(size, size), present.new_zeros(size)
+        trace = torch.zeros_like(present)
+        trace_decay = gamma * lam * (~(terminated | time_outs)).to(present.dtype).unsqueeze(-1)
         for t, later in enumerate(features):
             following = successor(torch.stack((present, later)), terminated[t : t + 1], time_outs[t : t + 1])[0]
             trace += present

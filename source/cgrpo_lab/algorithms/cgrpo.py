@@ -152,7 +152,7 @@ class CGRPO:
         )
         clip = torch.full_like(self.scores, self.cfg.clip_param)
         if self.cfg.adaptive_clip:
-            _, overall_std, _ = objective.group_statistics(advantages, torch.zeros_like(groups), 1)
+            _, overall_std, _ = objective.group_statistics(advantages, torch.zeros_like(groups), 1, judged)
             clip = objective.adaptive_clip(self.cfg.clip_param, group_std, overall_std, self.cfg.max_clip_factor)
             clip = clip[groups]
         return Comparison(normalized, clip, groups, features, self.scores), degenerate
@@ -171,6 +171,7 @@ class CGRPO:
             loss(batch).backward()
             distributed.average_gradients(self.policy.parameters())
             norms = self.optimizer.step(rate)
+            self.policy.limit_noise()
             loss.log.add("nonfinite_gradients", (~norms.isfinite()).sum())
         if self.reference is not None:
             self.reference.update(self.policy, self.scores)
@@ -239,6 +240,7 @@ class CGRPO:
     def skip_update(self) -> None:
         """Let an iteration pass without learning from its rollout."""
         self.rollout.rewind()
+        self.metrics = {}
         self.iteration += 1
 
     @property
@@ -294,6 +296,7 @@ class CGRPO:
             "generator_state": self.generator.get_state(),
             "scores": self.scores.clone(),
             "learning_rate": self.rate.value,
+            "configured_learning_rate": self.cfg.learning_rate,
             "algorithm_iteration": self.iteration,
         }
 
@@ -318,7 +321,6 @@ class CGRPO:
             module.load_state_dict(loaded_dict[f"{name}_state_dict"], strict=strict)
         if load_cfg is None or load_cfg.get("optimizer", True):
             self.optimizer.load_state_dict(loaded_dict["optimizer_state_dict"])
-            self.rate.value = loaded_dict["learning_rate"]
         self.scores = loaded_dict["scores"].to(self.device)
         goes_on = load_cfg is None or load_cfg.get("iteration", True)
         if goes_on:
@@ -332,3 +334,5 @@ class CGRPO:
         if state.shape == self.generator.get_state().shape:
             self.generator.set_state(state)
         self.iteration = loaded_dict["algorithm_iteration"]
+        configured = loaded_dict.get("configured_learning_rate", self.cfg.learning_rate)
+        self.rate.resume(loaded_dict["learning_rate"], configured)

@@ -137,7 +137,12 @@ class CGRPOCfg(FromDict):
                 is_number(getattr(self, name)) and getattr(self, name) >= 0.0,
                 "must be a number of at least 0",
             )
-        require("gamma", self.gamma, is_number(self.gamma) and 0.0 <= self.gamma < 1.0, "must lie in [0, 1)")
+        require(
+            "gamma",
+            self.gamma,
+            is_number(self.gamma) and (0.0 <= self.gamma < 1.0 or (self.gamma == 1.0 and self.estimator == "episode")),
+            "must lie in [0, 1); estimator=episode, which has whole episodes, takes 1, too",
+        )
         require(
             "max_clip_factor",
             self.max_clip_factor,

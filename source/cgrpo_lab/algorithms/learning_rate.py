@@ -24,6 +24,11 @@ class LearningRate:
             self.value = self.cfg.learning_rate * max(remaining, 0.0)
         return self.value
 
+    def resume(self, value: float, configured: float) -> None:
+        """Go on with the rate of a checkpoint, unless another one than its run's is ``configured`` by now."""
+        if configured == self.cfg.learning_rate:
+            self.value = value
+
     def adapt(self, kl: float) -> None:
         """rsl_rl's rule of a factor 1.5 around the desired KL divergence [nat], once per iteration."""
         if self.cfg.schedule == "adaptive":

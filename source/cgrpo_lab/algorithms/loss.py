@@ -16,6 +16,10 @@ from cgrpo_lab.algorithms.sharing import leader_mask
 from cgrpo_lab.policies import gaussian
 from cgrpo_lab.reference import MixtureReference
 
+MAX_LOG_RATIO = 20.0
+"""Largest logarithm of a ratio: a sample of others that is this far off has next to no weight, but an infinite ratio
+would make NaN of it."""
+
 Distribution = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Maps normalised observations [N, B, D] to means [N, B, A] and log standard deviations [N, A]."""
 
@@ -63,6 +67,8 @@ class Loss:
         mean, log_std = self.distribution(batch.observations)
         log_probs = gaussian.log_prob(batch.samples, mean, log_std.unsqueeze(1))
         log_ratio = log_probs - batch.log_probs
+        # Unlike a clamp this lets NaN through to the gradient, where it is counted.
+        log_ratio = torch.where(log_ratio > MAX_LOG_RATIO, MAX_LOG_RATIO, log_ratio)
         surrogate = objective.clipped_surrogate(log_ratio, batch.advantages, self.of.clip, batch.weights)
         loss = -surrogate.sum()
         self.log.add_ratios(log_ratio.detach(), batch.weights)

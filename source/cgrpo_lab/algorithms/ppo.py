@@ -72,23 +72,22 @@ class PPO(rsl_rl.algorithms.PPO):
         """Learn from the rollout, at the scheduled learning rate."""
         if self.schedule == "linear":
             remaining = 1.0 - self.iteration / max(self.max_iterations, 1)
-            self.learning_rate = self.initial_learning_rate * max(remaining, 0.0)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learning_rate
+            self._use_learning_rate(self.initial_learning_rate * max(remaining, 0.0))
         self.iteration += 1
         return super().update()
 
-    def skip_update(self) -> None:
-        """Let an iteration pass without learning from its rollout."""
-        self.storage.clear()
-        self.iteration += 1
+    def _use_learning_rate(self, value: float) -> None:
+        """Set the learning rate here and in the optimiser."""
+        self.learning_rate = value
+        for group in self.optimizer.param_groups:
+            group["lr"] = value
 
     def save(self) -> dict[str, Any]:
-        """Everything PPO needs to go on, the present learning rate included."""
+        """Everything PPO needs to go on; the optimiser's state has the present learning rate."""
         state = {
             **super().save(),
             "algorithm": "ppo",
-            "learning_rate": self.learning_rate,
+            "configured_learning_rate": self.initial_learning_rate,
             "algorithm_iteration": self.iteration,
         }
         if self.return_scale is not None:
@@ -104,12 +103,15 @@ class PPO(rsl_rl.algorithms.PPO):
         if "actor_state_dict" not in loaded_dict or "critic_state_dict" not in loaded_dict:
             raise ValueError("checkpoint: was not written by PPO; choose the agent it was trained with (--agent).")
         restored = super().load(loaded_dict, load_cfg, strict)
-        self.learning_rate = loaded_dict.get("learning_rate", self.learning_rate)
         if self.return_scale is not None and "return_scale_state_dict" in loaded_dict:
             self.return_scale.load_state_dict(loaded_dict["return_scale_state_dict"])
         if restored:
             # rsl_rl's own files do not hold it.
             self.iteration = loaded_dict.get("algorithm_iteration", loaded_dict.get("iter", 0))
+        configured = loaded_dict.get("configured_learning_rate", self.initial_learning_rate)
+        if not restored or configured != self.initial_learning_rate:
+            # The optimiser's state brings a rate with it, but a new setting wins.
+            self._use_learning_rate(self.initial_learning_rate)
         return restored
 
 

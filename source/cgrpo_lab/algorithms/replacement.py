@@ -22,6 +22,8 @@ def replace_weakest(
     Noise is relative to the root mean square of a layer's parameters, as layers differ in scale. The copy takes over
     the optimiser's momentum, which belongs to these parameters, and has to earn its rank: its score is the mean of all.
 
+    Policies with equal scores, as without any reward yet, stay what they are.
+
     Args:
         policy: The policies.
         optimizer: Their optimiser.
@@ -33,11 +35,13 @@ def replace_weakest(
         The new scores, shape [N].
     """
     best, weakest = scores.argmax().unsqueeze(0), scores.argmin().unsqueeze(0)
+    noise = noise * (best != weakest)
     copies = []
     for part in policy.split(policy.vectors.index_select(0, best)):
         draw = torch.randn(part.shape, device=part.device, generator=generator)
         copies.append((part + noise * part.square().mean().sqrt() * draw).flatten(1))
     policy.vectors.index_copy_(0, weakest, torch.cat(copies, dim=1))
+    policy.limit_noise()
     for moment in (optimizer.mean, optimizer.square):
         moment.index_copy_(0, weakest, moment.index_select(0, best))
     return scores.index_copy(0, weakest, scores.mean().unsqueeze(0))

@@ -37,7 +37,9 @@ class SAC(OffPolicyAlgorithm):
         """The entropy coefficient, too: skrl keeps its optimiser but not its value."""
         return {**super()._progress(), "log_entropy_coefficient": self.agent.log_entropy_coefficient.detach().clone()}
 
-    def _restore_progress(self, loaded_dict: dict[str, Any]) -> None:
-        super()._restore_progress(loaded_dict)
+    def load(self, loaded_dict: dict[str, Any], load_cfg: dict[str, bool] | None = None, strict: bool = True) -> bool:
+        """Restore the entropy coefficient, too: it is learned, as the networks are."""
+        goes_on = super().load(loaded_dict, load_cfg, strict)
         self.agent.log_entropy_coefficient.data.copy_(loaded_dict["log_entropy_coefficient"])
         self.agent._entropy_coefficient = self.agent.log_entropy_coefficient.detach().exp()
+        return goes_on

@@ -235,7 +235,7 @@ class SkrlAlgorithm(ABC):
             if not isinstance(module, torch.optim.Optimizer):
                 module.load_state_dict(state, strict=strict)
             elif with_optimizer:
-                module.load_state_dict(copy.deepcopy(state))
+                _load_optimizer(module, state)
         if with_optimizer and goes_on:
             self._prepare()
             self._restore_progress(loaded_dict)
@@ -259,3 +259,11 @@ class SkrlAlgorithm(ABC):
             "observation_preprocessor": lambda: self.normalizer,
             "experiment": ExperimentCfg(write_interval=0, checkpoint_interval=0),
         }
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restore an optimiser's state, but for its learning rate, which is a setting."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(copy.deepcopy(state))
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate

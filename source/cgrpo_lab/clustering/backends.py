@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cgrpo_lab.validation import ConfigError
+
 BACKENDS = ["auto", "sklearn", "cuml"]
 """Names of the backends; ``auto`` takes cuML for points on CUDA and scikit-learn for points on the CPU."""
 
@@ -54,14 +56,14 @@ def import_cuml_cluster() -> Any:
         The module.
 
     Raises:
-        ImportError: If cuML is not installed, with what to do about it.
+        ConfigError: If cuML is not installed, with what to do about it.
     """
     try:
         return importlib.import_module("cuml.cluster")
     except ModuleNotFoundError as error:
-        raise ImportError(
-            f"clustering of points on CUDA needs cuML, of which {error.name!r} is not installed. Install it with"
-            " `./isaaclab.sh -i gpu`, or set the option backend='sklearn' to cluster on the CPU"
+        raise ConfigError(
+            f"clustering on CUDA needs cuML, of which {error.name!r} is not installed. Install it with `./isaaclab.sh -i"
+            " gpu`, learn on the CPU (--device cpu), or, for clusters of states, set their option backend='sklearn'"
         ) from error
 
 

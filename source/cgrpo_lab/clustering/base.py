@@ -141,7 +141,7 @@ class Clusterer(ResizableBuffers, ABC):
 
         Raises:
             ValueError: If the points are no matrix or not finite, or fewer than the method needs.
-            ImportError: If they are on CUDA and cuML is missing.
+            ConfigError: If they are on CUDA and cuML is missing.
         """
         _require_points(points)
         count = distributed.count(points, block)

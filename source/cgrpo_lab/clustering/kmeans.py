@@ -12,7 +12,7 @@ from cgrpo_lab.clustering.backends import kmeans, resolve_backend
 from cgrpo_lab.clustering.base import Clusterer, Frame
 from cgrpo_lab.clustering.distances import nearest
 from cgrpo_lab.clustering.memory import Batches
-from cgrpo_lab.validation import require_number
+from cgrpo_lab.validation import ConfigError, require_number
 
 _SAMPLES_AT_ONCE = 32768
 """Samples whose distances to the centroids cuML computes at once, its own default."""
@@ -79,7 +79,7 @@ class KMeans(Clusterer):
 
     def _fit(self, points: Tensor, frame: Frame) -> None:
         if self._num_clusters > len(points):
-            raise ValueError(
+            raise ConfigError(
                 f"num_clusters = {self._num_clusters} cannot be used for {len(points)} points:"
                 " there cannot be more clusters than points, give fewer"
             )

@@ -59,7 +59,8 @@ class Refitting(nn.Module):
         self.clusterer = clusterer
         self.max_interval = max_interval
         self.most_points = clusterer.max_fit_points
-        self.min_fit_points = min(min_fit_points, self.most_points)
+        # DBSCAN finds the number of clusters; k-means needs at least as many points.
+        self.min_fit_points = min(max(min_fit_points, clusterer.num_clusters), self.most_points)
         self.register_buffer("interval", torch.tensor(1))
         self.register_buffer("age", torch.tensor(0))
         self.register_buffer("fit_points", torch.tensor(self.most_points))

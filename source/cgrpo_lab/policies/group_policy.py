@@ -92,14 +92,17 @@ class GroupPolicy(nn.Module):
         return self.split(self.vectors)[1:-1:2]
 
     @property
-    def log_std_param(self) -> torch.Tensor:
-        """Log standard deviation before it is limited, [N, A], as a view of the parameters."""
+    def log_std(self) -> torch.Tensor:
+        """Log standard deviation of each policy's actions before squashing, [N, A], as a view of the parameters."""
         return self.vectors[:, -self.action_dim :]
 
-    @property
-    def log_std(self) -> torch.Tensor:
-        """Log standard deviation of each policy's actions before squashing, shape [N, A]."""
-        return self.log_std_param.clamp(*self.log_std_range)
+    @torch.no_grad()
+    def limit_noise(self) -> None:
+        """Bring log standard deviations back into their range, after each change of the parameters.
+
+        Limiting their use instead would leave a parameter beyond the range without a gradient, for good.
+        """
+        self.log_std.clamp_(*self.log_std_range)
 
     def forward(self, obs: torch.Tensor) -> torch.Tensor:
         """Mean of the pre-squash action, [N, B, D] -> [N, B, A]."""
@@ -117,7 +120,7 @@ class GroupPolicy(nn.Module):
         *layers, weight, bias, log_std = self.split(self.vectors)
         for w, b in zip(layers[::2], layers[1::2], strict=True):
             inputs = self.activation(torch.baddbmm(b, inputs, w))
-        return torch.baddbmm(bias, inputs, weight), log_std.clamp(*self.log_std_range)
+        return torch.baddbmm(bias, inputs, weight), log_std
 
     def sample(self, mean: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Draw pre-squash actions u ~ N(mean, std), [N, B, A] -> [N, B, A]; processes share one noise for all."""

@@ -96,6 +96,7 @@ class CGRPORunner(OnPolicyRunner):
         self._advantage_time = 0.0
         self._curves_time = float("-inf")
         self._restored_env: dict[str, Any] | None = None
+        self._has_begun = False
         self._finite = self._make_finite_check(env, obs_names or {})
 
     def _configure_multi_gpu(self) -> None:
@@ -165,11 +166,12 @@ class CGRPORunner(OnPolicyRunner):
             self.alg.load_env_memory(self._restored_env["algorithm"])
             self._restored_env = None
             self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
-        elif init_at_random_ep_len and self.current_learning_iteration == 0:
+        elif init_at_random_ep_len and not self._has_begun:
             self.env.episode_length_buf = torch.randint_like(
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
             )
             self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
+        self._has_begun = True
         if self.is_distributed:
             self.alg.broadcast_parameters()
         self.alg.train_mode()
@@ -206,7 +208,7 @@ class CGRPORunner(OnPolicyRunner):
         if culprit.startswith("action") and parameter is not None:
             culprit += f", because {parameter} holds NaN or Inf"
         message = f"NaN or Inf in iteration {self.current_learning_iteration + 1}: {culprit}."
-        # Only algorithms with this setting can leave a rollout out: PPO's normalisers have seen it already.
+        # Only algorithms with this setting can leave a rollout out.
         choice = self.cfg["algorithm"].get("on_nonfinite")
         if choice != "skip":
             remedy = " agent.algorithm.on_nonfinite=skip goes on without such rollouts." if choice == "stop" else ""
@@ -330,15 +332,14 @@ class CGRPORunner(OnPolicyRunner):
         return infos
 
     def _restore_process(self, processes: list[dict[str, Any]]) -> None:
-        """Take up what belongs to this process, if as many wrote the checkpoint; statistics of episodes in any case."""
+        """Take up what belongs to this process, if as many wrote the checkpoint; means over episodes in any case."""
         fits = len(processes) == self.gpu_world_size
         own = processes[self.gpu_global_rank if fits else 0]
-        self.statistics.load_state_dict(own["statistics"])
-        if self.env_state is None or own["env_state"] is None:
-            return
-        if fits:
+        has_env = self.env_state is not None and own["env_state"] is not None
+        self.statistics.load_state_dict(own["statistics"], with_running=fits and has_env)
+        if fits and has_env:
             self._restored_env = own
-        else:
+        elif has_env:
             logger.warning(
                 "the checkpoint is of %d processes and there are %d now: environments begin new episodes.",
                 len(processes),

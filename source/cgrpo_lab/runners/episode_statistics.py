@@ -75,7 +75,7 @@ class EpisodeStatistics:
         episodes = self._episodes()
         means["episodes"] = self._window[-1]["episodes"] if self._window else 0.0
         if episodes > 0.0:
-            for name in set().union(*self._window) - {"episodes"}:
+            for name in sorted(set().union(*self._window) - {"episodes"}):
                 means[name] = sum(entry.get(name, 0.0) for entry in self._window) / episodes
         return means
 
@@ -108,9 +108,15 @@ class EpisodeStatistics:
             "window": list(self._window),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state of the same number of environments; one of another number only gives its window."""
-        if state["running_return"].shape == self.running_return.shape:
+    def load_state_dict(self, state: dict[str, Any], with_running: bool = True) -> None:
+        """Restore a state.
+
+        Args:
+            state: What :meth:`state_dict` returned.
+            with_running: Whether the environments go on with their episodes, so that what these have returned so far
+                counts; it never does with another number of environments.
+        """
+        if with_running and state["running_return"].shape == self.running_return.shape:
             self.running_return.copy_(state["running_return"])
             self.running_length.copy_(state["running_length"])
         self._window = deque(state["window"])
