@@ -62,8 +62,8 @@ def import_cuml_cluster() -> Any:
         return importlib.import_module("cuml.cluster")
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"clustering on CUDA needs cuML, of which {error.name!r} is not installed: install it (./isaaclab.sh -i gpu),"
-            " learn on the CPU (--device cpu), or, for clusters of states, set their option backend='sklearn'"
+            f"clustering on CUDA needs cuML, and {error.name!r} is not installed: install it (./isaaclab.sh -i gpu)"
+            ", learn on the CPU (--device cpu), or, for clusters of states, set their option backend='sklearn'"
         ) from error
 
 
