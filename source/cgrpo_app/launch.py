@@ -19,6 +19,7 @@ from cgrpo_app.agent_checks import check_skrl
 from cgrpo_app.command_line import agent_entry_point
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
+from cgrpo_app.overrides import resolve_config
 from cgrpo_app.quietness import STORAGE_ERRORS, quiet, quiet_libraries, quiet_writer_threads, without_driver_warning
 
 
@@ -73,8 +74,6 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     """
     from isaaclab_rl.rsl_rl import handle_deprecated_rsl_rl_cfg
 
-    from isaaclab_tasks.utils import resolve_task_config
-
     task = check_task(args.task)
     entry_point = agent_entry_point(args.agent)
     spec = gym.spec(task)
@@ -83,14 +82,8 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
         raise UserError(f"--agent {args.agent}: {task} has no such agent; it registers {', '.join(agents)}.")
     device = resolve_device(args.device)
     overrides = [*_physics_for(device, overrides), *overrides]
-    try:
-        with quiet(args.verbose):
-            env_cfg, agent_cfg = resolve_task_config(task, entry_point, play_mode=play_mode, overrides=overrides)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
-        if not overrides:
-            raise
-        raise UserError(f"{' '.join(overrides)}: {_override_trouble(error)}") from error
+    with quiet(args.verbose):
+        env_cfg, agent_cfg = resolve_config(task, entry_point, overrides, play_mode=play_mode)
     _check_physics(env_cfg)
     check_skrl(agent_cfg)
     agent_cfg = handle_deprecated_rsl_rl_cfg(agent_cfg, "5.5.1")
@@ -193,11 +186,3 @@ def open_env(
                     env.close()
     if failure is not None:
         raise failure
-
-
-def _override_trouble(error: BaseException) -> str:
-    """First line of Isaac Lab's message about an override, and the presets it lists below, if it does."""
-    lines = str(error.args[0] if error.args else error).strip().splitlines() or [type(error).__name__]
-    below = [line.strip() for line in lines[1:] if line.startswith("  ")]
-    presets = [line for line in below if not line.startswith(("->", "..."))]
-    return lines[0] + (f"; available: {', '.join(presets)}" if presets else "")

@@ -3,6 +3,8 @@
 
 """Mistakes on the command line get one line with a remedy and exit code 2."""
 
+from dataclasses import dataclass, field
+
 import gymnasium as gym
 import pytest
 import torch
@@ -10,6 +12,7 @@ import torch
 from cgrpo_app import command_line, launch
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError, run_command
+from cgrpo_app.overrides import check_override
 from cgrpo_lab.algorithms import ConfigError
 from cgrpo_lab.runners import CheckpointError, NonFiniteError
 
@@ -180,6 +183,73 @@ def test_a_task_of_ours_comes_before_a_nearer_one_of_others(tasks):
 def test_a_task_unlike_any_gets_all_of_ours(tasks, task, match):
     with pytest.raises(UserError, match=f"{match}.*Ant-Test-CGRPO, Franka-Test-CGRPO"):
         launch.check_task(task)
+
+
+# -- Overrides ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Algorithm:
+    learning_rate: float = 1e-3
+    estimator_options: dict = field(default_factory=dict)
+
+
+@dataclass
+class Agent:
+    max_iterations: int = 5
+    hidden_dims: list = field(default_factory=lambda: [8, 8])
+    algorithm: Algorithm = field(default_factory=Algorithm)
+    parts: dict = field(default_factory=lambda: {"arm": Algorithm()})
+
+
+@dataclass
+class Rewards:
+    reach: Algorithm = field(default_factory=Algorithm)
+
+
+@dataclass
+class Env:
+    sim: Rewards = field(default_factory=Rewards)
+    rewards: Rewards = field(default_factory=Rewards)
+
+
+CONFIGS = {"env": Env(), "agent": Agent()}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        *("agent.max_iterations=9", "agent.hidden_dims=[3]", "agent.algorithm.learning_rate=null"),
+        *("agent.algorithm.estimator_options.new=1", "agent.algorithm.estimator_options={}", "agent.parts.leg=1"),
+        *("agent.parts.arm.learning_rate=1", "env.rewards.reach=null", "env.rewards.reach=None"),
+    ],
+)
+def test_an_override_sets_a_field_an_entry_of_a_dictionary_or_switches_off_a_part(item):
+    check_override(item, CONFIGS)
+
+
+@pytest.mark.parametrize(
+    ("item", "complaint"),
+    [
+        ("agent.max_iteration=5", "agent has no setting 'max_iteration'; the nearest are max_iterations"),
+        ("agent.algoritm.learning_rate=5", "agent has no setting 'algoritm'; the nearest are algorithm"),
+        ("agent.algorithm.zzz=5", "agent.algorithm has no setting 'zzz'; there are learning_rate, estimator_options"),
+        ("agent.parts.arn.learning_rate=5", "agent.parts has no setting 'arn'; the nearest are arm"),
+        ("agent.max_iterations+=5", "agent has no setting 'max_iterations\\+'"),
+        ("agent.hidden_dims.0=5", "agent.hidden_dims holds one value, no settings; give it as a whole"),
+        ("agent.algorithm=3", "is a section of settings; set one of them, agent.algorithm.NAME, of learning_rate"),
+        ("agent.parts.arm=3", "is a section of settings"),
+        ("agent.algorithm=null", "is a section of settings"),
+        ("env.sim=None", "is a section of settings"),
+        ("env.sim.reach=null", "is a section of settings"),
+        ("env.rewards.reach=3", "is a section of settings"),
+        ("env=v5", "names no variant of this task"),
+    ],
+)
+def test_an_override_that_isaac_lab_would_take_for_a_new_field_is_refused(item, complaint):
+    name = item.replace("+", "\\+")
+    with pytest.raises(UserError, match=f"^{name}: {complaint}"):
+        check_override(item, CONFIGS)
 
 
 # -- Errors ------------------------------------------------------------------------------------------------------------

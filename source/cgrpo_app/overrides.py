@@ -1,0 +1,130 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""Overrides of the command line: each must name a field there is, for Isaac Lab would make one that nobody reads."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cgrpo_app.errors import UserError
+
+NOTHING = ("null", "none")
+"""Values that switch off a part of a section, such as a term of the rewards."""
+
+WHOLE = ("env", "agent", "env.sim")
+"""Sections that need all their parts."""
+
+
+def resolve_config(task: str, entry_point: str, overrides: Sequence[str], *, play_mode: bool) -> tuple[Any, Any]:
+    """Isaac Lab's configurations of environment and agent with presets and overrides applied.
+
+    Args:
+        task: Task id.
+        entry_point: Agent's entry point.
+        overrides: Hydra overrides and presets.
+        play_mode: Whether to apply the task's settings for playing.
+
+    Raises:
+        UserError: If a preset or an override cannot be used.
+    """
+    from isaaclab_tasks.utils import resolve_task_config
+
+    def resolved(chosen: Sequence[str]) -> tuple[Any, Any]:
+        return resolve_task_config(task, entry_point, play_mode=play_mode, overrides=chosen)
+
+    try:
+        values = _values(task, entry_point, overrides)
+        if values:
+            env_cfg, agent_cfg = resolved([item for item in overrides if item not in values])
+            for item in values:
+                check_override(item, {"env": env_cfg, "agent": agent_cfg})
+        return resolved(overrides)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
+        if not overrides:
+            raise
+        raise UserError(f"{' '.join(overrides)}: {_trouble(error)}") from error
+
+
+def check_override(item: str, configs: Mapping[str, Any]) -> None:
+    """Check that an override sets a field, and no whole section.
+
+    Args:
+        item: Override such as ``agent.algorithm.clip_param=0.1``.
+        configs: Configurations by their first name, ``env`` and ``agent``.
+
+    Raises:
+        UserError: If there is no such field, or it holds a section.
+    """
+    key, _, text = item.partition("=")
+    *parents, name = key.split(".")
+    if not parents:
+        raise UserError(f"{item}: names no variant of this task; leave it out.")
+    owner: Any = configs
+    for depth, parent in enumerate(parents):
+        owner = _member(item, ".".join(parents[:depth]), owner, parent)
+    path = ".".join(parents)
+    value = owner.get(name) if isinstance(owner, Mapping) else _member(item, path, owner, name)
+    is_switched_off = text.lower() in NOTHING and path not in WHOLE
+    if _is_section(value) and not is_switched_off:
+        raise UserError(
+            f"{item}: is a section of settings; set one of them, {key}.NAME, of {', '.join(_names(value))}."
+        )
+
+
+def _values(task: str, entry_point: str, overrides: Sequence[str]) -> list[str]:
+    """Overrides that set a value; the others choose a preset."""
+    from isaaclab_tasks.utils import load_cfg_from_registry
+    from isaaclab_tasks.utils.hydra import collect_presets
+
+    dotted = [item for item in overrides if item.startswith(("env.", "agent.", "env="))]
+    if not dotted:
+        return []
+    presets = {
+        *collect_presets(load_cfg_from_registry(task, "env_cfg_entry_point"), "env"),
+        *collect_presets(load_cfg_from_registry(task, entry_point), "agent"),
+    }
+    return [item for item in dotted if not _chooses(item, presets)]
+
+
+def _chooses(item: str, presets: set[str]) -> bool:
+    """Whether an override names an alternative at the path of a preset; numbers and the like replace its value."""
+    key, _, text = item.partition("=")
+    return key in presets and text.isidentifier() and text.lower() not in (*NOTHING, "true", "false")
+
+
+def _member(item: str, path: str, owner: Any, name: str) -> Any:
+    """Field of a section or entry of a dictionary.
+
+    Raises:
+        UserError: If there is none of this name; with the nearest ones.
+    """
+    members = owner if isinstance(owner, Mapping) else vars(owner) if _is_section(owner) else None
+    if members is None:
+        raise UserError(f"{item}: {path} holds one value, no settings; give it as a whole, {path}=VALUE.")
+    if name not in members:
+        known = _names(owner)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        nearest = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(known)}"
+        raise UserError(f"{item}: {path} has no setting {name!r}; {nearest}.")
+    return members[name]
+
+
+def _is_section(value: Any) -> bool:
+    """Whether a value is a configuration class of Isaac Lab or rsl_rl."""
+    return hasattr(value, "__dataclass_fields__")
+
+
+def _names(owner: Any) -> list[str]:
+    """Names of the settings of a section or the entries of a dictionary."""
+    members = owner if isinstance(owner, Mapping) else vars(owner)
+    return [str(name) for name in members if not str(name).startswith("_")]
+
+
+def _trouble(error: BaseException) -> str:
+    """First line of Isaac Lab's message about an override, and the presets it lists below, if it does."""
+    lines = str(error.args[0] if error.args else error).strip().splitlines() or [type(error).__name__]
+    below = [line.strip() for line in lines[1:] if line.startswith("  ")]
+    presets = [line for line in below if not line.startswith(("->", "..."))]
+    return lines[0] + (f"; available: {', '.join(presets)}" if presets else "")
