@@ -110,10 +110,33 @@ def _pick(folder: Path, selector: str) -> Path:
     best = folder / "model_best.pt"
     if selector == "best" and best.is_file():
         return best
-    numbered = [path for path in folder.glob("model_*.pt") if path.stem.removeprefix("model_").isdigit()]
+    numbered = _numbered(folder)
     if not numbered:
         raise UserError(f"{folder}: holds no checkpoint (model_<iteration>.pt).")
-    return max(numbered, key=lambda path: int(path.stem.removeprefix("model_")))
+    return numbered[-1]
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """Checkpoints ``model_<iteration>.pt`` of a run, latest last."""
+    numbered = [path for path in folder.glob("model_*.pt") if path.stem.removeprefix("model_").isdigit()]
+    return sorted(numbered, key=lambda path: int(path.stem.removeprefix("model_")))
+
+
+def check_is_latest(checkpoint: Path) -> None:
+    """Check that a run can go on from a checkpoint in its own folder.
+
+    From an earlier one it would leave later checkpoints of a course that it has given up.
+
+    Raises:
+        UserError: If the checkpoint is not the run's latest.
+    """
+    latest = _numbered(checkpoint.parent)[-1:]
+    if checkpoint not in latest:
+        which = latest[0].name if latest else "model_<iteration>.pt"
+        raise UserError(
+            f"--checkpoint {checkpoint}: --resume goes on from the latest checkpoint of a run ({which}); to start a "
+            "new run from this one leave --resume out."
+        )
 
 
 def with_run_overrides(folder: Path, overrides: list[str]) -> list[str]:

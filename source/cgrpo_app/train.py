@@ -94,7 +94,11 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
         help=f"One of several processes that learn as one, started by '{processes.LAUNCHER} scripts/train.py'; "
         "--num_envs is then that of each.",
     )
-    parser.add_argument("--resume", action="store_true", help="Go on in a run's folder: the latest, or --load_run.")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="Go on from the latest checkpoint of a run: the newest run, --load_run or --checkpoint FOLDER.",
+    )
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
     parser.add_argument("--run_name", help="Suffix of the run's folder.")
@@ -118,6 +122,7 @@ def _resume(args: Any, overrides: list[str]) -> Path:
     """
     launch = resolve(args, overrides)
     checkpoint = processes.from_main(lambda: find(args, launch))
+    run_folder.check_is_latest(checkpoint)
     stored = run_folder.read_json(checkpoint.parent / run_folder.LAUNCH_FILE)
     args.device = args.device or stored["device"]
     for name in ("num_envs", "seed", "max_iterations"):

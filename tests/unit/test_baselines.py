@@ -136,6 +136,8 @@ def test_a_kill_between_memory_and_checkpoint_leaves_the_older_pair(tmp_path):
     with pytest.raises(KeyboardInterrupt), kept_replay(tmp_path, 2, {"next_row": 2}):
         raise KeyboardInterrupt
     assert read_replay(tmp_path / "model_1.pt") == {"next_row": 1}
+    (tmp_path / "renamed.pt").touch()
+    assert read_replay(tmp_path / "renamed.pt") is None
 
 
 @pytest.mark.parametrize("agent", AGENTS)

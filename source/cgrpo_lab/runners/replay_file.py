@@ -43,5 +43,5 @@ def read_replay(checkpoint: Path) -> dict[str, Any] | None:
     Raises:
         CheckpointError: If the file is damaged.
     """
-    path = checkpoint.with_name(checkpoint.name.replace("model_", "replay_"))
+    path = checkpoint.with_name(f"replay_{checkpoint.name.removeprefix('model_')}")
     return read_checkpoint(path, "cpu")["replay"] if path.is_file() else None

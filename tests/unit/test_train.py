@@ -1,0 +1,63 @@
+# Copyright (c) 2026, CGRPO Lab developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+"""The training command without a simulator: what a resumed run goes on from."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from cgrpo_app import run_folder, train
+from cgrpo_app.errors import UserError
+from cgrpo_app.launch import Launch
+
+TASK, AGENT = "Some-Task", "rsl_rl_cfg_entry_point"
+LAUNCHED = {"device": "cpu", "num_envs": 16, "seed": 3, "max_iterations": 600, "overrides": ["agent.x=1"]}
+
+
+def some_launch(**agent) -> Launch:
+    """Configurations of a task without a simulator."""
+    agent_cfg = SimpleNamespace(**{"experiment_name": "experiment", "max_iterations": 600, **agent})
+    return Launch(TASK, AGENT, SimpleNamespace(), agent_cfg, "cpu", "none")
+
+
+@pytest.fixture
+def log_root(tmp_path, monkeypatch):
+    """A folder of runs; the task's configurations are those above."""
+    monkeypatch.setattr(train, "resolve", lambda args, overrides: some_launch())
+    return tmp_path
+
+
+def run(root, *models, experiment="experiment", name="2026-01-01_00-00-00"):
+    """A run folder with checkpoints and its ``launch.json``."""
+    folder = root / "rsl_rl" / experiment / name
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"task": TASK, "metadata": {"agent": AGENT}}))
+    run_folder.write_json(folder / run_folder.LAUNCH_FILE, LAUNCHED)
+    for model in models:
+        (folder / f"{model}.pt").write_text("")
+    return folder
+
+
+def resume(root, *argv):
+    """Arguments, overrides and checkpoint that ``--resume`` comes to."""
+    args, overrides = train._parse(["--task", TASK, "--resume", "--log_root", str(root), *argv])
+    checkpoint = train._resume(args, overrides)
+    return args, overrides, checkpoint
+
+
+@pytest.mark.parametrize("name", ["model_3", "model_best", "good"])
+def test_only_the_latest_checkpoint_can_be_gone_on_from(log_root, name):
+    folder = run(log_root, "model_3", "model_12", "model_best", "good")
+    file = folder / f"{name}.pt"
+    with pytest.raises(UserError, match=f"--checkpoint {file}: .*latest.*model_12.pt.*leave --resume out"):
+        resume(log_root, "--checkpoint", str(file))
+    for checkpoint in (folder, folder / "model_12.pt"):
+        assert resume(log_root, "--checkpoint", str(checkpoint))[2] == folder / "model_12.pt"
+
+
+def test_a_checkpoint_outside_a_run_can_not_be_gone_on_from(log_root, tmp_path):
+    (tmp_path / "good.pt").write_text("")
+    with pytest.raises(UserError, match="--checkpoint .*good.pt: .*leave --resume out"):
+        resume(log_root, "--checkpoint", str(tmp_path / "good.pt"))
