@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 LAUNCH_FILE = "launch.json"
 """What a run was started with, so that resuming and playing it need none of it again."""
 
+REPORT_FILE = "report.json"
+"""What came out of a run."""
+
 SELECTORS = ("latest", "best")
 
 
@@ -137,6 +140,12 @@ def check_is_latest(checkpoint: Path) -> None:
             f"--checkpoint {checkpoint}: --resume goes on from the latest checkpoint of a run ({which}); to start a "
             "new run from this one leave --resume out."
         )
+
+
+def has_report(folder: Path, iterations: int) -> bool:
+    """Whether a run has reported on this many iterations; the report of an interrupted first part does not count."""
+    report = find_json(folder / REPORT_FILE)
+    return report is not None and report["iterations"] >= iterations
 
 
 def with_run_overrides(folder: Path, overrides: list[str]) -> list[str]:

@@ -180,24 +180,8 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
             verbose=args.verbose,
         )
         if checkpoint is not None:
-            try:
-                runner.load(str(checkpoint), load_cfg=None if args.resume else NEW_RUN)
-            except CheckpointError:
-                raise
-            except MISMATCHES as error:
-                raise mismatch(checkpoint, error) from error
-            done = (
-                f"{runner.current_learning_iteration} iterations done" if args.resume else "as the start of a new run"
-            )
-            print(f"restored {checkpoint.name}: {done}")
-        remaining = launch.agent_cfg.max_iterations - runner.current_learning_iteration
-        # A run that was killed between its last checkpoint and its report has only the report left to do.
-        lacks_only_report = args.resume and remaining == 0 and run_folder.find_json(folder / "report.json") is None
-        if remaining <= 0 and not lacks_only_report:
-            raise UserError(
-                f"--max_iterations {launch.agent_cfg.max_iterations}: the checkpoint has done "
-                f"{runner.current_learning_iteration} already; give a larger number to go on."
-            )
+            _restore(runner, checkpoint, args.resume)
+        remaining = _remaining_iterations(args, launch, folder, runner.current_learning_iteration)
         runner.add_git_repo_to_log(__file__)
         if remaining > 0:
             with start_groups(runner):
@@ -205,6 +189,33 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         distributed.disconnect()
         if is_main:
             _finish(args, launch, folder, runner)
+
+
+def _restore(runner: Any, checkpoint: Path, resume: bool) -> None:
+    """Load all of a checkpoint to go on with its run, or what it has learned to start a new one."""
+    try:
+        runner.load(str(checkpoint), load_cfg=None if resume else NEW_RUN)
+    except CheckpointError:
+        raise
+    except MISMATCHES as error:
+        raise mismatch(checkpoint, error) from error
+    done = f"{runner.current_learning_iteration} iterations done" if resume else "as the start of a new run"
+    print(f"restored {checkpoint.name}: {done}")
+
+
+def _remaining_iterations(args: Any, launch: Launch, folder: Path, done: int) -> int:
+    """Iterations left to do; none for a run that was killed between its last checkpoint and its report.
+
+    Raises:
+        UserError: If the run has done them all and has its report.
+    """
+    asked = launch.agent_cfg.max_iterations
+    lacks_only_report = args.resume and asked == done and not run_folder.has_report(folder, done)
+    if asked <= done and not lacks_only_report:
+        raise UserError(
+            f"--max_iterations {asked}: the checkpoint has done {done} already; give a larger number to go on."
+        )
+    return asked - done
 
 
 def _launch_record(args: Any, overrides: list[str], launch: Launch) -> dict[str, Any]:
@@ -248,7 +259,7 @@ def _finish(args: Any, launch: Launch, folder: Path, runner: Any) -> None:
         "hardware": describe_hardware(launch.device),
         "torch_threads": torch.get_num_threads(),
     }
-    run_folder.write_json(folder / "report.json", report)
+    run_folder.write_json(folder / run_folder.REPORT_FILE, report)
     _print_footer(args, launch, folder, runner, summary, f"{files['onnx'].name} within {parity:.1e} of torch")
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The training command without a simulator: what a resumed run goes on from."""
+"""The training command without a simulator: what a resumed run goes on from, and when it is done."""
 
 import json
 from types import SimpleNamespace
@@ -61,3 +61,21 @@ def test_a_checkpoint_outside_a_run_can_not_be_gone_on_from(log_root, tmp_path):
     (tmp_path / "good.pt").write_text("")
     with pytest.raises(UserError, match="--checkpoint .*good.pt: .*leave --resume out"):
         resume(log_root, "--checkpoint", str(tmp_path / "good.pt"))
+
+
+# -- When it is done ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("report", [None, "{", '{"iterations": 300}'])
+def test_only_the_report_is_left_to_do(tmp_path, report):
+    if report is not None:
+        (tmp_path / run_folder.REPORT_FILE).write_text(report)
+    assert train._remaining_iterations(SimpleNamespace(resume=True), some_launch(), tmp_path, 600) == 0
+
+
+def test_a_run_that_has_its_report_is_done(tmp_path):
+    (tmp_path / run_folder.REPORT_FILE).write_text('{"iterations": 600}')
+    for done in (600, 700):
+        with pytest.raises(UserError, match=f"--max_iterations 600: the checkpoint has done {done} already"):
+            train._remaining_iterations(SimpleNamespace(resume=True), some_launch(), tmp_path, done)
+    assert train._remaining_iterations(SimpleNamespace(resume=True), some_launch(), tmp_path, 500) == 100
