@@ -15,7 +15,7 @@ from cgrpo_lab.whole_file import whole_file
 logger = logging.getLogger(__name__)
 
 LAUNCH_FILE = "launch.json"
-"""What a run was started with, so that resuming and playing it need none of it again."""
+"""What a run was last started with, so that resuming and playing it need none of it again."""
 
 REPORT_FILE = "report.json"
 """What came out of a run."""

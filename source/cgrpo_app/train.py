@@ -5,6 +5,7 @@
 
 import math
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ from cgrpo_lab.runners.checkpoint import CheckpointError, read_checkpoint
 NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
 """rsl_rl's selection for a run that starts from what another has learned."""
 
+STORED = {"num_envs": "env.scene.num_envs", "seed": "agent.seed", "max_iterations": "agent.max_iterations"}
+"""Options that a resumed run keeps, with the overrides that say the same."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Train.
@@ -47,9 +51,7 @@ def _run(args: Any, overrides: list[str]) -> None:
     launch = resolve(args, overrides)
     if args.max_iterations is not None:
         launch.agent_cfg.max_iterations = args.max_iterations
-    for name in ("experiment_name", "run_name", "logger"):
-        if vars(args)[name] is not None:
-            setattr(launch.agent_cfg, name, vars(args)[name])
+    _name(launch, args)
     check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
     if args.steps is not None:
         num_envs = launch.env_cfg.scene.num_envs * distributed.world_size()
@@ -121,15 +123,24 @@ def _resume(args: Any, overrides: list[str]) -> Path:
         UserError: If there is no run to go on with.
     """
     launch = resolve(args, overrides)
+    _name(launch, args)
     checkpoint = processes.from_main(lambda: find(args, launch))
     run_folder.check_is_latest(checkpoint)
     stored = run_folder.read_json(checkpoint.parent / run_folder.LAUNCH_FILE)
+    given = {item.split("=", 1)[0] for item in overrides}
     args.device = args.device or stored["device"]
-    for name in ("num_envs", "seed", "max_iterations"):
-        if vars(args)[name] is None:
+    for name, override in STORED.items():
+        if vars(args)[name] is None and override not in given:
             setattr(args, name, stored[name])
     overrides[:] = run_folder.with_run_overrides(checkpoint.parent, overrides)
     return checkpoint
+
+
+def _name(launch: Launch, args: Any) -> None:
+    """Apply the options that name experiment, run and logger."""
+    for name in ("experiment_name", "run_name", "logger"):
+        if vars(args)[name] is not None:
+            setattr(launch.agent_cfg, name, vars(args)[name])
 
 
 def _print_header(launch: Launch, folder: Path) -> None:
@@ -167,9 +178,6 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
     wrappers = [video_wrapper(videos, args.video_length, args.video_interval)] if records else []
     print("preparing the simulation (its first start compiles kernels and takes a minute longer) ...", flush=True)
     with open_env(launch, args, wrappers=wrappers) as env:
-        if is_main and not args.resume:
-            dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
-            run_folder.write_json(folder / run_folder.LAUNCH_FILE, _launch_record(args, overrides, launch))
         runner = CGRPORunner(
             env,
             to_dict(launch.agent_cfg),
@@ -182,6 +190,9 @@ def _train(args: Any, overrides: list[str], launch: Launch, folder: Path, checkp
         if checkpoint is not None:
             _restore(runner, checkpoint, args.resume)
         remaining = _remaining_iterations(args, launch, folder, runner.current_learning_iteration)
+        if is_main:
+            dump_train_configs(str(folder), launch.env_cfg, launch.agent_cfg)
+            run_folder.write_json(folder / run_folder.LAUNCH_FILE, _launch_record(args, overrides, launch))
         runner.add_git_repo_to_log(__file__)
         if remaining > 0:
             with start_groups(runner):
@@ -267,20 +278,22 @@ def _print_footer(args: Any, launch: Launch, folder: Path, runner: Any, summary:
     """The last lines: what came out, where it is, and what to type next."""
     here = _from_here(folder)
     checkpoint = here / f"model_{runner.current_learning_iteration}.pt"
-    which = f"--task {launch.task} --agent {args.agent}"
+    which = ["--task", launch.task, "--agent", args.agent]
     if runner.interrupted:
-        experiment = f" --experiment_name {args.experiment_name}" if args.experiment_name else ""
-        print(
-            f"interrupted after iteration {runner.current_learning_iteration}; go on with: ./isaaclab.sh -p "
-            f"scripts/train.py {which} --resume --load_run {folder.name}{experiment}"
-        )
+        command = _command("train", *which, "--resume", "--checkpoint", str(here))
+        print(f"interrupted after iteration {runner.current_learning_iteration}; go on with: {command}")
     print(
         f"trained {runner.total_steps:,} env steps in {runner.wall_time:.0f} s; deterministic policy over "
         f"{summary['episodes']} episodes: return {summary['return']['mean']:.2f}" + _success_text(summary)
     )
     print(f"checkpoint: {checkpoint}\ncurves:     {here / 'curves.png'}\nONNX:       {here / 'exported'}/{exported}")
-    for script, options in (("evaluate", " --episodes 512"), ("play", " --video"), ("export", "")):
-        print(f"next:       ./isaaclab.sh -p scripts/{script}.py {which} --checkpoint {checkpoint}{options}")
+    for script, options in (("evaluate", ["--episodes", "512"]), ("play", ["--video"]), ("export", [])):
+        print(f"next:       {_command(script, *which, '--checkpoint', str(checkpoint), *options)}")
+
+
+def _command(script: str, *options: str) -> str:
+    """Command line of a script, to be pasted into a shell."""
+    return shlex.join(["./isaaclab.sh", "-p", f"scripts/{script}.py", *options])
 
 
 def _success_text(summary: dict[str, Any]) -> str:

@@ -113,6 +113,7 @@ class TestTrain:
         resumed = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
         assert resumed.returncode == 0, resumed.stderr
         (run,) = runs(tmp_path)
+        assert json.loads((run / "launch.json").read_text())["max_iterations"] == 6
         whole = torch.load(runs(trained)[0] / "model_6.pt", weights_only=True)
         parts = torch.load(run / "model_6.pt", weights_only=True)
         for module in ("policy_state_dict", "estimator_state_dict", "state_normalizer_state_dict"):

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The training command without a simulator: what a resumed run goes on from, and when it is done."""
+"""The training command without a simulator: what a resumed run keeps, when it is done, and what to type next."""
 
 import json
+import shlex
 from types import SimpleNamespace
 
 import pytest
@@ -47,6 +48,41 @@ def resume(root, *argv):
     return args, overrides, checkpoint
 
 
+# -- What a resumed run keeps ------------------------------------------------------------------------------------------
+
+
+def test_what_the_command_line_leaves_open_is_the_run_s(log_root):
+    folder = run(log_root, "model_3")
+    args, overrides, checkpoint = resume(log_root)
+    assert (args.device, args.num_envs, args.seed, args.max_iterations) == ("cpu", 16, 3, 600)
+    assert overrides == ["agent.x=1"] and checkpoint == folder / "model_3.pt"
+
+
+@pytest.mark.parametrize(
+    ("name", "override"),
+    [("num_envs", "env.scene.num_envs=8"), ("seed", "agent.seed=8"), ("max_iterations", "agent.max_iterations=800")],
+)
+def test_an_override_goes_before_the_run_s_option(log_root, name, override):
+    run(log_root, "model_3")
+    args, overrides, _ = resume(log_root, override)
+    assert vars(args)[name] is None and overrides == ["agent.x=1", override]
+    others = {"num_envs", "seed", "max_iterations"} - {name}
+    assert all(vars(args)[other] == LAUNCHED[other] for other in others)
+
+
+def test_an_option_goes_before_the_run_s(log_root):
+    run(log_root, "model_3")
+    args, _, _ = resume(log_root, "--max_iterations", "900", "--seed", "5")
+    assert (args.max_iterations, args.seed, args.num_envs) == (900, 5, 16)
+
+
+def test_the_run_is_looked_for_in_the_experiment_of_the_command_line(log_root):
+    run(log_root, "model_3")
+    other = run(log_root, "model_7", experiment="other")
+    assert resume(log_root, "--experiment_name", "other")[2] == other / "model_7.pt"
+    assert resume(log_root, "--experiment_name", "other", "--load_run", other.name)[2] == other / "model_7.pt"
+
+
 @pytest.mark.parametrize("name", ["model_3", "model_best", "good"])
 def test_only_the_latest_checkpoint_can_be_gone_on_from(log_root, name):
     folder = run(log_root, "model_3", "model_12", "model_best", "good")
@@ -79,3 +115,22 @@ def test_a_run_that_has_its_report_is_done(tmp_path):
         with pytest.raises(UserError, match=f"--max_iterations 600: the checkpoint has done {done} already"):
             train._remaining_iterations(SimpleNamespace(resume=True), some_launch(), tmp_path, done)
     assert train._remaining_iterations(SimpleNamespace(resume=True), some_launch(), tmp_path, 500) == 100
+
+
+# -- What to type next -------------------------------------------------------------------------------------------------
+
+
+def test_the_printed_commands_can_be_pasted(log_root, capsys, monkeypatch):
+    monkeypatch.chdir(log_root)
+    folder = run(log_root / "my logs", "model_3", experiment="other")
+    runner = SimpleNamespace(current_learning_iteration=3, interrupted=True, total_steps=9, wall_time=1.0)
+    summary = {"episodes": 2, "return": {"mean": 1.0}}
+    train._print_footer(SimpleNamespace(agent="cgrpo"), some_launch(), folder, runner, summary, "policy.onnx")
+    lines = capsys.readouterr().out.splitlines()
+    words = shlex.split(lines[0].split("go on with: ")[1])
+    assert words[:3] == ["./isaaclab.sh", "-p", "scripts/train.py"]
+    args, overrides = train._parse(words[3:])
+    assert train._resume(args, overrides).samefile(folder / "model_3.pt")
+    for line in lines[-3:]:
+        words = shlex.split(line.removeprefix("next:"))
+        assert words[words.index("--checkpoint") + 1] == "my logs/rsl_rl/other/2026-01-01_00-00-00/model_3.pt"
