@@ -19,7 +19,7 @@ SEED_OFFSET = 10_000
 """Added to the training seed unless ``--seed`` is given, so that start states and goals are fresh."""
 
 MAX_ENVS = 256
-"""Environments used at most, unless ``--num_envs`` asks for another number."""
+"""Environments used, unless ``--num_envs`` asks for another number or there are fewer episodes."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,14 +35,14 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--random_actions", action="store_true", help="Judge uniform random actions, no checkpoint.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
-    if args.num_envs is None:
-        args.num_envs = min(args.episodes, MAX_ENVS)
-    args.num_envs = min(args.num_envs, args.episodes)
-
+    default_envs = min(args.num_envs or MAX_ENVS, args.episodes)
     if args.random_actions:
+        args.num_envs = default_envs
         launch, checkpoint = resolve(args, overrides, play_mode=True), None
     else:
-        launch, checkpoint = resolve_for_checkpoint(args, overrides)
+        if args.num_envs is not None and args.num_envs > args.episodes:
+            args.num_envs = None  # an env without an episode is of no use
+        launch, checkpoint = resolve_for_checkpoint(args, overrides, default_envs)
     if args.seed is None:
         launch.agent_cfg.seed += SEED_OFFSET
         launch.env_cfg.seed = launch.agent_cfg.seed

@@ -11,6 +11,9 @@ from cgrpo_app.launch import open_env
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.policy_export import export_policy
 
+DEFAULT_ENVS = 16
+"""Environments made unless ``--num_envs`` says otherwise; the files do not depend on it."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Export.
@@ -23,9 +26,7 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--output", type=Path, help="Folder to write to; exported/ beside the checkpoint by default.")
     args, overrides = command_line.parse(parser, argv)
-    launch, checkpoint = resolve_for_checkpoint(args, overrides)
-    if args.num_envs is None:
-        launch.env_cfg.scene.num_envs = 16
+    launch, checkpoint = resolve_for_checkpoint(args, overrides, DEFAULT_ENVS)
     with open_env(launch, args) as env:
         runner = load_runner(env, launch, checkpoint)
         files, parity = export_policy(runner, launch, args.output or checkpoint.parent / "exported")

@@ -4,6 +4,7 @@
 """From a checkpoint to a runner that can play it."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,20 @@ def find(args: argparse.Namespace, launch: Launch) -> Path:
     )
 
 
-def resolve_for_checkpoint(args: argparse.Namespace, overrides: list[str]) -> tuple[Launch, Path]:
+def resolve_for_checkpoint(args: argparse.Namespace, overrides: list[str], default_envs: int) -> tuple[Launch, Path]:
     """Configurations for playing a checkpoint: those it was trained with, where the command line says nothing else.
 
     Args:
         args: Parsed arguments.
         overrides: Overrides of the command line.
+        default_envs: Environments where the command line names no number; rounded up to a multiple of the policies.
 
     Returns:
         The configurations in play mode, and the checkpoint.
+
+    Raises:
+        UserError: If there is no such checkpoint, or a setting cannot be used.
+        CheckpointError: If the checkpoint is damaged.
     """
     launch = resolve(args, overrides, play_mode=True)
     checkpoint = find(args, launch)
@@ -47,6 +53,9 @@ def resolve_for_checkpoint(args: argparse.Namespace, overrides: list[str]) -> tu
     if completed != overrides:
         args.device = launch.device
         launch = resolve(args, completed, play_mode=True)
+    if args.num_envs is None and not any(item.startswith("env.scene.num_envs=") for item in overrides):
+        policies = _num_policies(read_checkpoint(checkpoint, "cpu"))
+        launch.env_cfg.scene.num_envs = math.ceil(default_envs / policies) * policies
     return launch, checkpoint
 
 
@@ -92,6 +101,11 @@ def _match_group(cfg: dict[str, Any], checkpoint: Path) -> None:
     content = read_checkpoint(checkpoint, "cpu")
     if content.get("algorithm") != "cgrpo":
         return
-    cfg["algorithm"]["num_policies"] = content["scores"].shape[0]
+    cfg["algorithm"]["num_policies"] = _num_policies(content)
     stacked: torch.Tensor | None = content.get("reference_state_dict", {}).get("members.vectors")
     cfg["algorithm"]["reference_size"] = 0 if stacked is None else stacked.shape[0]
+
+
+def _num_policies(content: dict[str, Any]) -> int:
+    """Number of policies in a checkpoint; one where the algorithm is not ours."""
+    return content["scores"].shape[0] if content.get("algorithm") == "cgrpo" else 1

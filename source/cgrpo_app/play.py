@@ -33,11 +33,9 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_video_arguments(parser)
     parser.add_argument("--viz", help="Isaac Lab visualizer: newton_gl, rerun, viser or kit.")
     args, overrides = command_line.parse(parser, argv)
-    if args.num_envs is None:
-        args.num_envs = DEFAULT_ENVS
     if args.video:
         prepare_rendering()
-    launch, checkpoint = resolve_for_checkpoint(args, overrides)
+    launch, checkpoint = resolve_for_checkpoint(args, overrides, DEFAULT_ENVS)
     folder = checkpoint.parent / "videos" / "play"
     wrappers = [video_wrapper(folder, args.video_length, args.video_length)] if args.video else []
     with open_env(launch, args, wrappers=wrappers, visualizer=args.viz) as env:
