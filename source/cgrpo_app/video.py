@@ -6,6 +6,7 @@
 import ctypes.util
 import importlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class VideoRecorder(gym.Wrapper):
 
         Args:
             env: Environment whose task registers a ``render_scene``.
-            folder: Folder for the clips, ``clip_0000.mp4`` and so on.
+            folder: Folder for the clips, ``clip_0000.mp4`` and so on; those that it holds already stay.
             length: Length of a clip [env steps].
             interval: Steps from the start of one clip to the next.
 
@@ -56,7 +57,6 @@ class VideoRecorder(gym.Wrapper):
         """
         super().__init__(env)
         self.folder, self.length, self.interval = folder, length, max(interval, length)
-        self.clips: list[Path] = []
         self._step = 0
         self._writer: Any = None
         self._scene = self._make_scene()
@@ -119,7 +119,7 @@ class VideoRecorder(gym.Wrapper):
         except OSError as error:
             trouble = f"{self.folder}: cannot be written ({error.strerror})"
             raise UserError(f"{trouble}; choose another --log_root.") from error
-        self._part = self.folder / f"clip_{len(self.clips):04d}.part.mp4"
+        self._part = self.folder / f"clip_{next_clip(self.folder):04d}.part.mp4"
         rate = round(1.0 / self.env.unwrapped.step_dt)
         self._writer = imageio.get_writer(self._part, fps=rate, macro_block_size=16, quality=7)
 
@@ -127,9 +127,13 @@ class VideoRecorder(gym.Wrapper):
         """Complete the clip and give it its name."""
         self._writer.close()
         self._writer = None
-        clip = self._part.with_name(self._part.name.replace(".part", ""))
-        os.replace(self._part, clip)
-        self.clips.append(clip)
+        os.replace(self._part, self._part.with_name(self._part.name.replace(".part", "")))
+
+
+def next_clip(folder: Path) -> int:
+    """Number of the next clip, above those of earlier calls."""
+    names = [re.fullmatch(r"clip_(\d+)\.mp4", path.name) for path in folder.glob("clip_*.mp4")]
+    return max((int(name[1]) for name in names if name), default=-1) + 1
 
 
 def video_wrapper(folder: Path, length: int, interval: int) -> Callable[[gym.Env], VideoRecorder]:
