@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # fmt: off
 TOOLS = [
     "awk", "bash", "cat", "cp", "dirname", "env", "flock", "grep", "mkdir", "mktemp", "readlink", "rm", "sha256sum",
-    "sleep", "tail", "tee",
+    "sleep", "tail", "tee", "uname",
 ]
 # fmt: on
 

@@ -45,6 +45,10 @@ def test_every_mount_point_is_made_for_the_user_beforehand(service: str):
     assert set(mount_points) <= set(made)
 
 
+def test_the_image_is_for_the_platform_of_the_lock_files_on_other_machines_too():
+    assert {service["platform"] for service in COMPOSE["services"].values()} == {"linux/amd64"}
+
+
 def test_the_gpu_is_reserved_only_where_it_is_asked_for():
     assert not reserves_gpu(COMPOSE["services"]["train"]) and not reserves_gpu(COMPOSE["services"]["lab"])
     assert all(reserves_gpu(COMPOSE_GPU["services"][name]) for name in ("train", "lab"))
