@@ -3,9 +3,11 @@
 
 """Asset cache: built once, whole or absent, whoever builds and whatever is killed."""
 
+import errno
 import multiprocessing
 import os
 import signal
+import stat
 import time
 from pathlib import Path
 
@@ -97,6 +99,27 @@ def test_unusable_folder_is_named_with_the_remedy(tmp_path: Path, monkeypatch: p
     file.touch()
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(file / "cache"))
     with pytest.raises(cache.AssetCacheError, match=f"{file / 'cache'}.*{cache.CACHE_VARIABLE}"):
+        cache.cached_build("thing", "key", build_slowly)
+
+
+def test_whoever_shares_the_cache_can_read_it(folder: Path):
+    before = os.umask(0o027)
+    try:
+        built = cache.cached_build("thing", "key", build_slowly)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(built.stat().st_mode) == 0o750
+
+
+def test_a_build_that_may_not_be_read_is_named_with_the_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    built = cache.cached_build("thing", "key", build_slowly)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    # Nothing is shut to the superuser, who may run the tests.
+    monkeypatch.setattr(cache.os, "scandir", refuse)
+    with pytest.raises(cache.AssetCacheError, match=f"{built} cannot be read.*{cache.CACHE_VARIABLE}"):
         cache.cached_build("thing", "key", build_slowly)
 
 

@@ -12,8 +12,8 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -76,11 +76,11 @@ def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
         The complete folder.
 
     Raises:
-        AssetCacheError: If the cache folder cannot be created or written.
+        AssetCacheError: If the cache folder cannot be created or written, or the asset's folder cannot be read.
     """
     root = cache_folder()
     folder = root / f"{name}-{key}"
-    if folder.is_dir():
+    if _is_built(folder):
         return folder
     workspace = _new_workspace(root, folder.name)
     try:
@@ -92,11 +92,27 @@ def cached_build(name: str, key: str, build: Callable[[Path], None]) -> Path:
     return folder
 
 
+def _is_built(folder: Path) -> bool:
+    """Whether an asset is there to be read."""
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise AssetCacheError(
+            f"Asset cache folder {folder} cannot be read ({error.strerror}). "
+            f"Have its owner allow it, or set {CACHE_VARIABLE} to a folder of your own."
+        ) from error
+    return True
+
+
 def _new_workspace(root: Path, name: str) -> Path:
     """Create an empty temporary folder inside the cache and sweep away those that killed builds left."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        workspace = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        workspace = root / f".{name}-{uuid.uuid4().hex}"
+        # Whoever shares the cache is to read the result, so not tempfile.mkdtemp, which shuts all others out.
+        workspace.mkdir()
     except OSError as error:
         raise AssetCacheError(
             f"Asset cache folder {root} cannot be written ({error.strerror}). "
