@@ -14,6 +14,7 @@ import torch
 
 from isaaclab.envs import DirectRLEnv, ManagerBasedRLEnv
 from isaaclab.envs.mdp.actions.joint_actions import JointAction
+from isaaclab.managers import ObservationTermCfg
 from isaaclab.utils.string import string_to_callable
 
 import cgrpo_lab
@@ -46,9 +47,10 @@ def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: li
         obs_groups: Observation groups that the policy sees, in their order.
 
     Returns:
-        Plain values: task, version, control rate [Hz], observation terms with size, scale and unit in the order of the
-        policy's input, and action terms with joint names, scale, offset and clip [rad or N m] in the order of its
-        output; ``rules`` of the task where it registers a function ``describe_rules`` that tells them.
+        Plain values: task, version, control rate [Hz], observation terms with size, scale, clip (of the scaled values)
+        and unit in the order of the policy's input, and action terms with joint names, scale, offset and clip
+        [rad or N m] in the order of its output; ``rules`` of the task where it registers a function ``describe_rules``
+        that tells them.
     """
     if isinstance(env, DirectRLEnv):
         layout = env.policy_description()
@@ -78,19 +80,32 @@ def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], registered: di
     for group in groups:
         group_cfg = vars(env.cfg.observations)[group]
         for name, shape in zip(manager.active_terms[group], manager.group_obs_term_dim[group], strict=True):
-            cfg = vars(group_cfg)[name]
+            scale, clip = _scale_and_clip(vars(group_cfg)[name])
             terms.append(
                 {
                     "name": name,
                     "group": group,
                     "size": torch.Size(shape).numel(),
-                    "scale": _plain(cfg.scale) if cfg.scale is not None else 1.0,
-                    "clip": _plain(cfg.clip),
+                    "scale": scale,
+                    "clip": clip,
                     "unit": units.get(name, "unspecified"),
                     "note": notes.get(name, ""),
                 }
             )
     return terms
+
+
+def _scale_and_clip(cfg: ObservationTermCfg) -> tuple[float | list[float], list | None]:
+    """Scale of a term and limits of the scaled values, low and high, each one number or one per entry.
+
+    Isaac Lab's managers clip before they scale.
+    """
+    scale = 1.0 if cfg.scale is None else cfg.scale
+    if not cfg.clip:
+        return _plain(scale), None
+    ends = torch.stack([bound * torch.as_tensor(scale) for bound in cfg.clip])
+    # A negative scale exchanges the ends.
+    return _plain(scale), ends.sort(dim=0).values.tolist()
 
 
 def _action_term(env: ManagerBasedRLEnv, name: str) -> dict[str, Any]:

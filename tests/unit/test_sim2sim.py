@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from cgrpo_app.sim2sim import main, make_env, run
@@ -88,6 +90,25 @@ def test_scale_and_clip_of_observations(tmp_path, env):
     weight, observation = np.eye(17, 6) * 0.1, np.linspace(-4.0, 4.0, 17)
     policy = load(write_policy(tmp_path / "p.onnx", weight, scale=2.0, clip=[-3.0, 3.0]), env)
     np.testing.assert_allclose(policy(observation), 0.1 * np.clip(2.0 * observation[:6], -3.0, 3.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [None, 2.0, -2.0, (0.5, -1.0, 3.0, -0.1, 1.0, 2.0)])
+def test_a_manager_clips_before_it_scales_and_the_judge_sees_the_same(tmp_path, env, scale):
+    """The description turns the clip of Isaac Lab's managers into one of the scaled values."""
+    from cgrpo_app.env_description import _observation_terms
+
+    # Isaac Lab's manager has made a tensor of the scale.
+    cfg = SimpleNamespace(scale=None if scale is None else torch.tensor(scale), clip=(-3.0, 1.0))
+    manager = SimpleNamespace(active_terms={"policy": ["joint_pos"]}, group_obs_term_dim={"policy": [(6,)]})
+    group = SimpleNamespace(policy=SimpleNamespace(joint_pos=cfg))
+    lab = SimpleNamespace(observation_manager=manager, cfg=SimpleNamespace(observations=group))
+    (term,) = json.loads(json.dumps(_observation_terms(lab, ["policy"], {})))
+
+    path = write_policy(tmp_path / "p.onnx", 0.1 * np.eye(6), {"joint_pos": 6}, scale=term["scale"], clip=term["clip"])
+    observation = np.zeros(17)
+    observation[2:8] = (-5.0, -2.0, -0.5, 0.5, 2.0, 4.0)
+    expected = (1.0 if scale is None else np.array(scale)) * observation[2:8].clip(-3.0, 1.0)
+    np.testing.assert_allclose(load(path, env)(observation), 0.1 * expected, atol=1e-6)
 
 
 def test_policies_of_other_robots_are_refused(tmp_path, env):
