@@ -14,6 +14,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 
 from cgrpo_app import sim2sim_hand
 from cgrpo_app.sim2sim_perturbation import Perturbation, all_perturbations
-from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, load_session, read_metadata
+from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, joint_action, load_session, read_metadata
 from cgrpo_app.sim2sim_reach import PandaReach
 from cgrpo_lab.whole_file import whole_file
 
@@ -66,14 +67,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args = parser.parse_args(argv)
     try:
+        if args.json is not None:
+            _check_writable(args.json)
         result = judge(args)
+        _print(result, args)
+        if args.json is not None:
+            with whole_file(args.json) as part:
+                part.write_text(json.dumps(result, indent=2) + "\n")
     except (PolicyMismatch, OSError) as error:
         parser.exit(EXIT_USER_ERROR, f"error: {error}\n")
-    if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(args.json) as part:
-            part.write_text(json.dumps(result, indent=2) + "\n")
-    _print(result, args)
 
 
 def judge(args: argparse.Namespace) -> dict[str, Any]:
@@ -88,19 +90,19 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
     """
     if args.env not in ENVS:
         raise PolicyMismatch(f"--env {args.env}: there are {', '.join(ENVS)}.")
-    if args.episodes < 1 or args.robustness < 0:
-        raise PolicyMismatch(f"--episodes {args.episodes} --robustness {args.robustness}: must be at least 1 and 0.")
+    for name, least in (("episodes", 1), ("robustness", 0), ("seed", 0)):
+        if vars(args)[name] < least:
+            raise PolicyMismatch(f"--{name} {vars(args)[name]}: must be at least {least}.")
     if args.policy.is_dir():
         args.policy = args.policy / "exported" / "policy.onnx"
     if not args.policy.is_file():
         raise PolicyMismatch(f"--policy {args.policy}: there is no such file.")
+    reference = None if args.reference is None else read_return(args.reference)
     env = make_env(args.env, args.policy)
     policy = OnnxPolicy(args.policy, args.env, env.unwrapped.model, env.observation_space.shape[0])
     result = run(env, policy, args.episodes, args.seed, Perturbation())
     result["latency_s"] = {f"p{q}": float(np.quantile(policy.latencies, q / 100)) for q in (50, 99)}
-    if args.reference is not None:
-        content = json.loads(args.reference.read_text())
-        reference = content.get("final_policy", content)["return"]["mean"]
+    if reference is not None:
         result["isaac_lab_return"], result["return_ratio"] = reference, result["return"]["mean"] / reference
     if args.robustness > 0:
         result["perturbed"] = {}
@@ -121,11 +123,47 @@ def judge(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def read_return(reference: Path) -> float:
+    """Return the mean return that ``evaluate.py`` or ``report.json`` tells.
+
+    Raises:
+        PolicyMismatch: If the file holds none, or one of zero, of which nothing is a share.
+        OSError: If it cannot be read.
+    """
+    try:
+        content = json.loads(reference.read_text())
+        mean = float(content.get("final_policy", content)["return"]["mean"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        mean = 0.0
+    if mean == 0.0:
+        raise PolicyMismatch(
+            f"--reference {reference}: holds no mean return to compare with; "
+            "give the report.json of a run or what evaluate.py wrote."
+        )
+    return mean
+
+
+def _check_writable(file: Path) -> None:
+    """Find out before the episodes run whether the result can be written.
+
+    Raises:
+        PolicyMismatch: If it cannot.
+    """
+    reason = "it is a folder" if file.is_dir() else None
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
+        reason = error.strerror
+    if reason is not None:
+        raise PolicyMismatch(f"--json {file}: cannot be written ({reason}); choose another place.")
+
+
 def make_env(env_id: str, policy: Path) -> gym.Env:
     """Make an official environment, or the reaching task by the rules that its policies carry.
 
     Raises:
-        PolicyMismatch: If the policy carries no rules.
+        PolicyMismatch: If the policy carries no rules, or more than one action term.
     """
     if env_id.startswith(sim2sim_hand.NAMES):
         return sim2sim_hand.HandBlock(env_id)
@@ -134,7 +172,7 @@ def make_env(env_id: str, policy: Path) -> gym.Env:
     about = read_metadata(policy, load_session(policy))
     if "rules" not in about:
         raise PolicyMismatch(f"{policy}: does not tell the task's rules; export it again with scripts/export.py.")
-    return PandaReach(about["rules"], about["actions"][0])
+    return PandaReach(about["rules"], joint_action(env_id, about))
 
 
 def run(env: gym.Env, policy: OnnxPolicy, episodes: int, seed: int, perturbation: Perturbation) -> dict[str, Any]:

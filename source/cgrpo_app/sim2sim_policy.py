@@ -45,10 +45,20 @@ class PolicyMismatch(ValueError):
 
 
 def load_session(path: Path) -> onnxruntime.InferenceSession:
-    """Load an ONNX file to run on one thread of the CPU."""
+    """Load an ONNX file to run on one thread of the CPU.
+
+    Raises:
+        PolicyMismatch: If the file is no ONNX model that onnxruntime can run.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        reason = str(error).strip().splitlines()[0]
+        raise PolicyMismatch(
+            f"{path}: is no ONNX model ({reason}); give a run's exported/policy.onnx or one of scripts/export.py."
+        ) from error
 
 
 def read_metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str, Any]:
@@ -61,6 +71,23 @@ def read_metadata(path: Path, session: onnxruntime.InferenceSession) -> dict[str
     if METADATA_KEY not in properties:
         raise PolicyMismatch(f"{path}: holds no {METADATA_KEY} metadata; export it with scripts/export.py.")
     return json.loads(properties[METADATA_KEY])
+
+
+def joint_action(env_id: str, about: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a policy's only action term, which commands joints.
+
+    Args:
+        env_id: Environment that the policy is to act in.
+        about: Metadata of the policy.
+
+    Raises:
+        PolicyMismatch: If the policy has several terms or one of another kind.
+    """
+    terms = about["actions"]
+    if len(terms) != 1 or "joint_names" not in terms[0]:
+        names = ", ".join(term["name"] for term in terms)
+        raise PolicyMismatch(f"{env_id} takes one action term, of joints; the policy of {about['task']} has {names}.")
+    return terms[0]
 
 
 class OnnxPolicy:
@@ -138,12 +165,12 @@ class OnnxPolicy:
 
     def _read_actions(self, env_id: str, model: mujoco.MjModel) -> None:
         """Find the policy's outputs among the actuators."""
-        (term,) = self.about["actions"]
+        term = joint_action(env_id, self.about)
         # Gymnasium-Robotics puts the robot's name before a joint's.
         driven = [model.joint(model.actuator(i).trnid[0]).name.rsplit(":", 1)[-1] for i in range(model.nu)]
         if sorted(driven) != sorted(term["joint_names"]):
             raise PolicyMismatch(f"{env_id} drives {', '.join(driven)}; the policy {', '.join(term['joint_names'])}.")
         self._actuators = np.array([term["joint_names"].index(name) for name in driven])
         self._gain, self._offset = np.array(term["scale"]), np.array(term["offset"])
-        self._limits = np.array(term["clip"]).T
+        self._limits = np.array(term["clip"] or [(-np.inf, np.inf)]).T
         self._gear = np.array([model.actuator(driven.index(name)).gear[0] for name in term["joint_names"]])

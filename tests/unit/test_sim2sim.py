@@ -3,6 +3,7 @@
 
 """The judge outside: exported policies in the official environments."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -32,16 +33,18 @@ TERMS = {
 }
 
 
-def write_policy(path: Path, weight: np.ndarray, terms=None, joints=None, **term) -> Path:
-    """Write a linear policy ``actions = obs @ weight`` for HalfCheetah with its metadata."""
+def write_policy(path: Path, weight: np.ndarray, terms=None, joints=None, actions=None, **term) -> Path:
+    """Write a linear policy ``actions = obs @ weight`` for HalfCheetah with its metadata, ``actions`` if given."""
     joints = joints or list(GEARS)
     about = {
         "task": "HalfCheetah-CGRPO",
         "observations": [
             {"name": name, "size": size, "scale": 1.0, "clip": None} | term for name, size in (terms or TERMS).items()
         ],
-        "actions": [
+        "actions": actions
+        or [
             {
+                "name": "joint_effort",
                 "joint_names": joints,
                 "scale": [GEARS.get(name, 1.0) for name in joints],
                 "offset": [0.0] * len(joints),
@@ -118,6 +121,21 @@ def test_policies_of_other_robots_are_refused(tmp_path, env):
         load(write_policy(tmp_path / "p.onnx", np.zeros((17, 1)), joints=["hip_1"]), env)
 
 
+@pytest.mark.parametrize("actions", [[{"name": "force"}], [{"name": "left", "joint_names": []}, {"name": "right"}]])
+def test_policies_of_other_actions_are_refused(tmp_path, env, actions):
+    """One term has to command the joints: no force on a body, no two hands."""
+    with pytest.raises(
+        PolicyMismatch, match="takes one action term, of joints; .*HalfCheetah-CGRPO has (force|left, right)"
+    ):
+        load(write_policy(tmp_path / "p.onnx", np.zeros((17, 6)), actions=actions), env)
+
+
+def test_actions_without_clip_are_not_clipped(tmp_path, env):
+    term = {"name": "joint_effort", "joint_names": list(GEARS), "scale": list(GEARS.values()), "offset": [0.0] * 6}
+    path = write_policy(tmp_path / "p.onnx", np.eye(17, 6), actions=[{**term, "clip": None}])
+    np.testing.assert_allclose(load(path, env)(np.full(17, -4.0)), -4.0)
+
+
 def test_late_actions_start_with_none(tmp_path, env, monkeypatch):
     """With a delay of 2 the first two controls are zero and the third is the policy's first."""
     policy = load(write_policy(tmp_path / "p.onnx", np.random.default_rng(0).normal(size=(17, 6))), env)
@@ -182,6 +200,12 @@ def test_command_needs_neither_isaac_lab_nor_torch(tmp_path):
         (("--policy", "missing.onnx", "--env", "Ant-v4"), "--policy missing.onnx: there is no such file"),
         (("--policy", "missing.onnx", "--env", "Hopper-v4"), "--env Hopper-v4: there are HalfCheetah"),
         (("--policy", "missing.onnx", "--env", "Ant-v4", "--episodes", "0"), "--episodes 0"),
+        (("--policy", "missing.onnx", "--env", "Ant-v4", "--seed", "-5"), "--seed -5: must be at least 0"),
+        (("--policy", __file__, "--env", "Ant-v4"), "test_sim2sim.py: is no ONNX model"),
+        (("--policy", __file__, "--env", "Franka-Reach"), "test_sim2sim.py: is no ONNX model"),
+        (("--policy", __file__, "--env", "Ant-v4", "--json", f"{__file__}/r.json"), "r.json: cannot be written"),
+        (("--policy", __file__, "--env", "Ant-v4", "--json", str(ROOT)), "cannot be written (it is a folder)"),
+        (("--policy", __file__, "--env", "Ant-v4", "--reference", __file__), "test_sim2sim.py: holds no mean return"),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments, message, capsys):
@@ -190,6 +214,38 @@ def test_mistakes_are_told_in_one_line(arguments, message, capsys):
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and message in line
+
+
+@pytest.mark.parametrize("content", [{}, [], {"return": 3.0}, {"return": {"mean": None}}, {"return": {"mean": 0.0}}])
+def test_a_reference_without_return_is_told_before_the_episodes(content, tmp_path, capsys):
+    reference = tmp_path / "report.json"
+    reference.write_text(json.dumps(content))
+    test_mistakes_are_told_in_one_line(
+        ("--policy", __file__, "--env", "Ant-v4", "--reference", str(reference)), "holds no mean return", capsys
+    )
+
+
+def test_a_result_that_cannot_be_written_is_printed_all_the_same(tmp_path, capsys, monkeypatch):
+    policy = write_policy(tmp_path / "p.onnx", np.zeros((17, 6)))
+
+    def fill_disk(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill_disk)
+    arguments = [
+        "--policy",
+        str(policy),
+        "--env",
+        "HalfCheetah-v5",
+        "--episodes",
+        "1",
+        "--json",
+        str(tmp_path / "r.json"),
+    ]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    assert ended.value.code == 2 and "No space left on device" in told.err and "return" in told.out
 
 
 class TestHand:
