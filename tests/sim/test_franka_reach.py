@@ -13,6 +13,7 @@ import mujoco
 import numpy as np
 import pytest
 import torch
+from host_tensors import CountHostTensors
 
 from isaaclab_tasks.utils.hydra import resolve_task_config
 
@@ -303,6 +304,13 @@ def test_random_actions_stay_finite_and_seldom_touch_limits(env: FrankaReachEnv)
     assert (robot.joint_pos.torch > limits[..., 0] - 0.05).all()
     assert (robot.joint_pos.torch < limits[..., 1] + 0.05).all()
     assert robot.joint_vel.torch.abs().max() < 20.0
+
+
+def test_the_hand_is_found_without_indices_from_the_host(env: FrankaReachEnv):
+    command = env.command_manager.get_term("ee_pose")
+    with CountHostTensors() as made:
+        command.hand_pose()
+    assert made.count == 0
 
 
 def test_original_robot_is_chosen_by_name():

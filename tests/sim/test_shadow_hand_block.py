@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from hand_block import NQ, NV, OFFICIAL, compare, flat, lab_env, official_env, set_official_state
+from host_tensors import CountHostTensors
 
 from cgrpo_app.env_description import describe_env, observation_names
 from cgrpo_app.errors import UserError
@@ -96,6 +97,17 @@ def test_cube_rotations_have_the_official_signs():
     ours = goals.parallel_rotations("cpu").numpy()
     agreement = ours @ official.T > 1.0 - 1e-6
     assert (agreement.sum(axis=0) == 1).all() and (agreement.sum(axis=1) == 1).all()
+
+
+def test_constants_of_goals_are_made_once():
+    draws = [lambda kind=kind: goals.draw_rotation(kind, 4, "cpu") for kind in goals.TARGET_ROTATIONS]
+    for draw in (*draws, lambda: goals.draw_position_offset(4, "cpu")):
+        torch.manual_seed(0)
+        first = draw()
+        torch.manual_seed(0)
+        with CountHostTensors() as made:
+            assert torch.equal(draw(), first)
+        assert made.count == 0
 
 
 def test_rotation_vector_turns_the_block_to_its_goal():

@@ -40,7 +40,9 @@ class HandPoseCommand(UniformPoseCommand):
             env: Environment the command belongs to.
         """
         super().__init__(cfg, env)
-        self._heading_joints, _ = self.robot.find_joints(cfg.heading_joints, preserve_order=True)
+        heading_joints, _ = self.robot.find_joints(cfg.heading_joints, preserve_order=True)
+        # On the device, where indexing with them does not wait for the host.
+        self._heading_joints = torch.tensor(heading_joints, device=self.device)
         self.outcome = {
             name: torch.zeros(self.num_envs, dtype=torch.bool, device=self.device) for name in cfg.success_thresholds
         }

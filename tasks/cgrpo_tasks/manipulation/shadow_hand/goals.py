@@ -9,6 +9,7 @@ not one goal there: the official angle runs from 0 to 2 pi, so that turning on l
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -36,6 +37,7 @@ def about(axis: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     return torch.cat((half.cos(), half.sin() * direction), dim=-1)
 
 
+@functools.cache
 def parallel_rotations(device: torch.device | str) -> torch.Tensor:
     """Return the 24 rotations that turn a cube into itself, ``[24, 4]``."""
     quarters = (0.0, 0.5 * math.pi, -0.5 * math.pi, math.pi)
@@ -60,7 +62,7 @@ def draw_rotation(kind: str, count: int, device: torch.device | str, largest: fl
     angle = torch.empty(count, device=device).uniform_(-largest, largest)
     if kind == "xyz":
         return about(torch.empty(count, 3, device=device).uniform_(-1.0, 1.0), angle)
-    rotation = about(torch.tensor([[0.0, 0.0, 1.0]], device=device), angle)
+    rotation = about(_constant(((0.0, 0.0, 1.0),), device), angle)
     if kind == "parallel":
         faces = parallel_rotations(device)
         rotation = multiply(rotation, faces[torch.randint(len(faces), (count,), device=device)])
@@ -69,8 +71,14 @@ def draw_rotation(kind: str, count: int, device: torch.device | str, largest: fl
 
 def draw_position_offset(count: int, device: torch.device | str) -> torch.Tensor:
     """Draw offsets of goal positions [m], ``[K, 3]``."""
-    low, high = torch.tensor(POSITION_RANGE, device=device).T
+    low, high = _constant(POSITION_RANGE, device).T
     return low + (high - low) * torch.rand(count, 3, device=device)
+
+
+@functools.cache
+def _constant(values: tuple[tuple[float, ...], ...], device: torch.device | str) -> torch.Tensor:
+    """Return numbers on a device, copied there once: each copy waits for the device."""
+    return torch.tensor(values, device=device)
 
 
 def rotation_vector(goal: torch.Tensor, block: torch.Tensor, shortest: bool) -> torch.Tensor:
