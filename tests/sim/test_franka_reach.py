@@ -306,6 +306,20 @@ def test_random_actions_stay_finite_and_seldom_touch_limits(env: FrankaReachEnv)
     assert robot.joint_vel.torch.abs().max() < 20.0
 
 
+def test_a_start_is_not_lost_after_an_odd_number_of_physics_steps(env: FrankaReachEnv):
+    """Whatever the count of physics steps at a reset, the next one sets out from the new start."""
+    solver = env.sim.physics_manager._solver
+    for parity in (0, 1):
+        for _ in range(10):
+            env.step(torch.ones(NUM_ENVS, 7))
+        solver._step += parity
+        env.reset()
+        start = env.scene["robot"].data.joint_pos.torch[:, :7].clone()
+        env.step(torch.zeros(NUM_ENVS, 7))
+        moved = env.scene["robot"].data.joint_pos.torch[:, :7] - start
+        assert moved.abs().max() < 0.1, parity
+
+
 def test_the_hand_is_found_without_indices_from_the_host(env: FrankaReachEnv):
     command = env.command_manager.get_term("ee_pose")
     with CountHostTensors() as made:

@@ -214,7 +214,6 @@ class FrankaReachEnvCfg(ManagerBasedRLEnvCfg):
                 "cone": "pyramidal",
                 "integrator": "implicitfast",
                 "impratio": 1,
-                "update_data_interval": 2,
             },
             num_substeps=1,
             hold_controls=True,
