@@ -109,12 +109,14 @@ class PandaReach(gym.Env):
         terms = self._rules["rewards"]
         values = {
             "position": position,
-            "position_fine": 1.0 - math.tanh(position / terms["position_fine"]["std"]),
             "orientation": rotation,
-            "orientation_fine": 1.0 - math.tanh(rotation / terms["orientation_fine"]["std"]),
             "action_rate": float(np.square(self._action - previous).sum()),
             "joint_vel": float(np.square(self._data.qvel[self._qvel]).sum()),
         }
+        for name in ("position", "orientation"):
+            fine = f"{name}_fine"
+            if fine in terms:
+                values[fine] = 1.0 - math.tanh(values[name] / terms[fine]["std"])
         control_step = self._rules["physics_dt"] * self._rules["decimation"]
         return control_step * sum(term["weight"] * values[name] for name, term in terms.items())
 
@@ -125,7 +127,7 @@ class PandaReach(gym.Env):
 
 
 def _build(rules: dict[str, Any], joints: list[str]) -> mujoco.MjModel:
-    """Compile the arm with its drives, fingers fixed as nothing moves them, and the table."""
+    """Compile the arm with its drives, fingers fixed as nothing moves them, and the table if there is one."""
     with tempfile.TemporaryDirectory() as folder:
         spec = mujoco.MjSpec.from_file(str(_panda_mjcf().write_panda_mjcf(Path(folder))))
         spec.option.timestep = rules["physics_dt"]
@@ -143,13 +145,14 @@ def _build(rules: dict[str, Any], joints: list[str]) -> mujoco.MjModel:
             # The arm does not collide with itself, but with the table.
             geom.contype, geom.conaffinity = (1, 0) if geom.contype or geom.conaffinity else (0, 0)
         table = rules["table"]
-        spec.worldbody.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_BOX,
-            pos=table["pos"],
-            size=[0.5 * edge for edge in table["size"]],
-            contype=0,
-            conaffinity=1,
-        )
+        if table is not None:
+            spec.worldbody.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX,
+                pos=table["pos"],
+                size=[0.5 * edge for edge in table["size"]],
+                contype=0,
+                conaffinity=1,
+            )
         return spec.compile()
 
 

@@ -22,6 +22,7 @@ from cgrpo_app.sim2sim_reach import PandaReach
 
 TASK = "Franka-Reach-CGRPO"
 NUM_ENVS, STEPS = 4, 20
+TABLE = {"pos": [0.5, 0.0, -0.5], "size": [0.9, 1.3, 1.0]}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,26 @@ def test_steps_rewards_and_observations_are_those_of_the_task(env):
             np.testing.assert_array_equal(seen[27:], actions[step, e].numpy())
             # The joint whose target is clipped costs less than the action that asked for more.
             assert reward == pytest.approx(rewards[e].item(), abs=2e-4)
+
+
+def test_terms_that_are_left_out_are_no_rules(env, monkeypatch):
+    """Rewards, the noise of starts and the table can be set to null."""
+    for cfg, names in (
+        (env.cfg.rewards, ("joint_vel", "position_fine")),
+        (env.cfg.events, ("reset_arm",)),
+        (env.cfg.scene, ("table",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(cfg, name, None)
+    about = describe_env(env, TASK, ["policy"])
+    rules = about["rules"]
+    assert list(rules["rewards"]) == ["position", "orientation", "orientation_fine", "action_rate"]
+    assert rules["start"]["offset_range"] == [0.0, 0.0] and rules["table"] is None
+    judge = PandaReach(rules, about["actions"][0])
+    judge.reset(seed=0)
+    np.testing.assert_array_equal(judge._data.qpos[judge._qpos], rules["start"]["joint_pos"])
+    assert np.isfinite(judge.step(np.array(about["actions"][0]["offset"]))[1])
+    assert judge.model.ngeom == PandaReach({**rules, "table": TABLE}, about["actions"][0]).model.ngeom - 1
 
 
 def limits(action) -> np.ndarray:

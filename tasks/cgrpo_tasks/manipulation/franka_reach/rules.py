@@ -20,10 +20,11 @@ def describe(env: ManagerBasedRLEnv) -> dict[str, Any]:
 
     Returns:
         Times [s] and steps, drives of the arm [N m/rad, N m s/rad, N m], starts [rad], goals and success [m, rad],
-        table [m] and reward terms with weights per second; joints in the order of the action.
+        table [m], None without one, and reward terms with weights per second; joints in the order of the action.
     """
     command: HandPoseCommand = env.command_manager.get_term("ee_pose")
-    goal, events, table = command.cfg, env.cfg.events, env.cfg.scene.table
+    # An override such as env.scene.table=null leaves a term out.
+    goal, start, table = command.cfg, env.cfg.events.reset_arm, env.cfg.scene.table
     robot = env.scene["robot"]
     arm, _ = robot.find_joints(list(env.cfg.actions.arm_action.joint_names), preserve_order=True)
     data = robot.data
@@ -42,7 +43,7 @@ def describe(env: ManagerBasedRLEnv) -> dict[str, Any]:
         },
         "start": {
             "joint_pos": of_arm(data.default_joint_pos),
-            "offset_range": list(events.reset_arm.params["position_range"]),
+            "offset_range": [0.0, 0.0] if start is None else list(start.params["position_range"]),
         },
         "goal": {
             "body": goal.body_name,
@@ -51,8 +52,10 @@ def describe(env: ManagerBasedRLEnv) -> dict[str, Any]:
             "zero_heading": goal.zero_heading,
             "success": {name: list(thresholds) for name, thresholds in goal.success_thresholds.items()},
         },
-        "table": {"pos": list(table.init_state.pos), "size": list(table.spawn.size)},
+        "table": None if table is None else {"pos": list(table.init_state.pos), "size": list(table.spawn.size)},
         "rewards": {
-            name: {"weight": term.weight, "std": term.params.get("std")} for name, term in vars(env.cfg.rewards).items()
+            name: {"weight": term.weight, "std": term.params.get("std")}
+            for name, term in vars(env.cfg.rewards).items()
+            if term is not None
         },
     }
