@@ -11,6 +11,8 @@ import pytest
 import torch
 from locomotion import lab_env, official_env
 
+from isaaclab_tasks.utils.hydra import resolve_task_config
+
 from cgrpo_app.env_description import describe_env, observation_names
 
 ROBOTS = ("HalfCheetah", "Walker2d", "Ant")
@@ -131,6 +133,16 @@ def test_observations_and_actions_are_described(robot):
     (action,) = about["actions"]
     assert action["joint_names"] == [model.joint(model.actuator(i).trnid[0]).name for i in range(model.nu)]
     assert action["scale"] == [model.actuator(i).gear[0] for i in range(model.nu)]
+
+
+@pytest.mark.parametrize("version", ["v4", "v5"])
+def test_the_version_alone_decides_about_contact_forces(version):
+    """Sizes and the solver's fields belong to it."""
+    cfg, _ = resolve_task_config("Ant-CGRPO", None, overrides=[f"env={version}"])
+    assert cfg.contact_forces == (cfg.observation_space == 105)
+    assert cfg.contact_forces == ("cfrc_ext" in cfg.sim.physics.solver_cfg.mjdata_fields)
+    with pytest.raises(AttributeError, match="contact_forces"):
+        resolve_task_config("Ant-CGRPO", None, overrides=[f"env={version}", "env.contact_forces=true"])
 
 
 @pytest.mark.parametrize("robot", ROBOTS)

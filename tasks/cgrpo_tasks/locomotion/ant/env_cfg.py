@@ -28,14 +28,10 @@ class AntV4EnvCfg(UprightEnvCfg):
     reset_noise_scale: float = 0.1
     healthy_z_range: tuple[float, float] = (0.2, 1.0)
 
-    contact_forces: bool = False
-    """Whether external forces are observed and paid for."""
-
-    contact_cost_weight: float = 5.0e-4
-    """Cost of the squared external wrenches, summed over the bodies."""
-
-    contact_force_range: tuple[float, float] = (-1.0, 1.0)
-    """Limits of the external wrenches [N m, N]."""
+    @property
+    def contact_forces(self) -> bool:
+        """Whether external forces are observed and paid for; no setting, as sizes and solver have to fit."""
+        return False
 
 
 @configclass
@@ -45,7 +41,17 @@ class AntV5EnvCfg(AntV4EnvCfg):
     sim: SimulationCfg = simulation(**PHYSICS, mjdata_fields=("xpos", "cfrc_ext"))
     observation_space: int = 105
     survives_last_step: bool = False
-    contact_forces: bool = True
+
+    contact_cost_weight: float = 5.0e-4
+    """Cost of the squared external wrenches, summed over the bodies."""
+
+    contact_force_range: tuple[float, float] = (-1.0, 1.0)
+    """Limits of the external wrenches [N m, N]."""
+
+    @property
+    def contact_forces(self) -> bool:
+        """See :attr:`AntV4EnvCfg.contact_forces`."""
+        return True
 
 
 @configclass
