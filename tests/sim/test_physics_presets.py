@@ -11,6 +11,9 @@ from isaaclab.utils import configclass
 
 from isaaclab_tasks.utils import resolve_presets
 
+from cgrpo_app import command_line
+from cgrpo_app.errors import UserError
+from cgrpo_app.launch import resolve
 from cgrpo_tasks.physics import PhysicsError, make_physics_presets
 
 
@@ -47,7 +50,18 @@ def test_solver_options_reach_both_mujoco_presets(name, kind):
     ("name", "kind"), [("isaacsim_physx", "PhysxCfg"), ("ovphysx", "OvPhysxCfg"), ("physx", "PhysxAutoCfg")]
 )
 def test_physx_presets_are_isaac_labs(name, kind):
-    assert type(resolved(name)).__name__ == kind
+    assert type(resolved(name, physx=True)).__name__ == kind
+
+
+@pytest.mark.parametrize("task", ["Ant-CGRPO", "Walker2d-CGRPO", "Shadow-Hand-Manipulate-Block-CGRPO"])
+def test_tasks_of_mujoco_offer_no_physx(task):
+    """One line names what there is instead."""
+    parser = command_line.make_parser("")
+    command_line.add_task_arguments(parser)
+    args, overrides = command_line.parse(parser, ["--task", task, "--device", "cpu", "physics=ovphysx"])
+    with pytest.raises(UserError, match="^physics=ovphysx: .*ovphysx.*mujoco, newton_mjwarp") as error:
+        resolve(args, overrides)
+    assert "\n" not in str(error.value) and "isaacsim" not in str(error.value)
 
 
 def test_the_default_suits_the_machine():

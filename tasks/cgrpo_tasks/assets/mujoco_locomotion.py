@@ -20,7 +20,6 @@ import isaaclab.sim as sim_utils
 from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
-from isaaclab_physx.sim.schemas import PhysxArticulationCfg
 
 from . import cache
 
@@ -167,10 +166,7 @@ def robot_cfg(model: str, joint_pos: dict[str, float] | None = None) -> Articula
         spawn=LocomotionFileCfg(
             model=model,
             # The files exclude self-collisions by contype and conaffinity, which the converter does not write.
-            articulation_props=[
-                NewtonArticulationCfg(self_collision_enabled=False),
-                PhysxArticulationCfg(enabled_self_collisions=False),
-            ],
+            articulation_props=[NewtonArticulationCfg(self_collision_enabled=False)],
         ),
         # The file's own position; another one would lift the floor with the robot.
         init_state=ArticulationCfg.InitialStateCfg(pos=(0.0, 0.0, 0.0), joint_pos=joint_pos or {".*": 0.0}),

@@ -20,16 +20,19 @@ from .errors import PhysicsError
 from .solver_cfg import GraphReplaySolverCfg, NativeMujocoSolverCfg
 
 
-def make_physics_presets(*, solver: dict[str, Any], num_substeps: int, hold_controls: bool = False) -> PresetCfg:
+def make_physics_presets(
+    *, solver: dict[str, Any], num_substeps: int, hold_controls: bool = False, physx: bool = False
+) -> PresetCfg:
     """Return the physics presets of a task, to be used as ``sim.physics``.
 
-    The names are ``newton_mjwarp``, ``mujoco``, ``isaacsim_physx``, ``ovphysx`` and ``physx``; ``default`` is
-    ``newton_mjwarp`` where a CUDA device is present and ``mujoco`` otherwise.
+    The names are ``newton_mjwarp`` and ``mujoco``, and with PhysX ``isaacsim_physx``, ``ovphysx`` and ``physx``, too;
+    ``default`` is ``newton_mjwarp`` where a CUDA device is present and ``mujoco`` otherwise.
 
     Args:
         solver: Fields of :class:`isaaclab_newton.physics.MJWarpSolverCfg` for both MuJoCo presets.
         num_substeps: Solver steps per physics step.
         hold_controls: See :attr:`GraphReplaySolverCfg.hold_controls`.
+        physx: Whether the task runs on PhysX, reading nothing that only MuJoCo has.
 
     Raises:
         PhysicsError: If ``num_substeps`` is smaller than 1.
@@ -42,13 +45,12 @@ def make_physics_presets(*, solver: dict[str, Any], num_substeps: int, hold_cont
     mujoco = NewtonCfg(
         solver_cfg=NativeMujocoSolverCfg(hold_controls=hold_controls, **solver), num_substeps=num_substeps
     )
-    isaacsim_physx = PhysxCfg()
-    ovphysx = OvPhysxCfg()
-    return preset(
-        default=newton_mjwarp if torch.cuda.is_available() else mujoco,
-        newton_mjwarp=newton_mjwarp,
-        mujoco=mujoco,
-        isaacsim_physx=isaacsim_physx,
-        ovphysx=ovphysx,
-        physx=PhysxAutoCfg(isaacsim_physx=isaacsim_physx, ovphysx=ovphysx),
-    )
+    presets = {
+        "default": newton_mjwarp if torch.cuda.is_available() else mujoco,
+        "newton_mjwarp": newton_mjwarp,
+        "mujoco": mujoco,
+    }
+    if physx:
+        engines = {"isaacsim_physx": PhysxCfg(), "ovphysx": OvPhysxCfg()}
+        presets |= {**engines, "physx": PhysxAutoCfg(**engines)}
+    return preset(**presets)

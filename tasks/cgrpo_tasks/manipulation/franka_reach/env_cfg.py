@@ -217,4 +217,5 @@ class FrankaReachEnvCfg(ManagerBasedRLEnvCfg):
             },
             num_substeps=1,
             hold_controls=True,
+            physx=True,
         )
