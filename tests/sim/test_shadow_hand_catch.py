@@ -202,6 +202,7 @@ def test_groups_share_start_and_goal(env):
 @with_objects("egg")
 def test_two_agents_see_their_own_hands_and_share_the_reward(env):
     view, plain = TwoAgentView(env), PlainCatch("egg")
+    assert view.agents == view.possible_agents == ["right", "left"] and view.num_agents == 2
     view.reset(seed=4)
     put(env, [plain.start(np.random.default_rng(4))] * 8)
     # The left hand acts in every other env, the right one in none.
@@ -209,7 +210,8 @@ def test_two_agents_see_their_own_hands_and_share_the_reward(env):
     observations, rewards, terminated, truncated, _ = view.step({"right": 0 * acting, "left": 0.3 * acting})
     assert rewards["right"] is rewards["left"] and not (terminated["left"] | truncated["right"]).any()
     for agent, differs in (("right", False), ("left", True)):
-        assert view.observation_spaces[agent].shape == observations[agent].shape[1:] == (223,)
+        assert view.observation_space(agent).shape == observations[agent].shape[1:] == (223,)
+        assert view.action_space(agent).shape == (26,)
         assert torch.equal(observations[agent][0], observations[agent][1]) != differs
     assert torch.equal(view.state()[:, :199], observations["right"][:, :199])
     assert torch.equal(view.state()[:, 199:], observations["left"])

@@ -27,6 +27,7 @@ class TwoAgentView:
 
     Attributes:
         possible_agents: Names of the agents.
+        agents: Names of those in play, which is all of them at any time.
         observation_spaces: Observation space of each.
         action_spaces: Action space of each.
         state_space: Space of :meth:`state`.
@@ -39,7 +40,7 @@ class TwoAgentView:
             env: The environment, not wrapped.
         """
         self._env = env
-        self.possible_agents = list(SIDES)
+        self.possible_agents, self.agents = list(SIDES), list(SIDES)
         size = env.single_observation_space["policy"].shape[0]
         actions = env.single_action_space.shape[0] // len(SIDES)
         self.observation_spaces = dict.fromkeys(SIDES, _box(size - HAND_SIZE))
@@ -58,13 +59,21 @@ class TwoAgentView:
 
     @property
     def num_agents(self) -> int:
-        """Number of agents."""
-        return len(self.possible_agents)
+        """Number of agents in play."""
+        return len(self.agents)
 
     @property
     def device(self) -> str:
         """Device of all tensors."""
         return self._env.device
+
+    def observation_space(self, agent: str) -> gym.spaces.Box:
+        """Return the observation space of an agent."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gym.spaces.Box:
+        """Return the action space of an agent."""
+        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[dict, dict]:
         """Reset all envs; returns observations ``[E, 223]`` and infos by agent. Arguments as in Gymnasium."""
