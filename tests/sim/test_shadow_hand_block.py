@@ -179,8 +179,9 @@ def test_description_covers_observations_and_actions():
     [
         ("env.reward=sprase", "env.reward='sprase': there are dense, sparse, reorient"),
         ("env.target_rotation=y", "env.target_rotation='y': there are z, parallel, xyz"),
+        ("env.scene.env_spacing=2.0", "env.scene.env_spacing=2.0: must be 0.0"),
     ],
 )
-def test_unknown_rules_are_named(override, message):
+def test_rules_that_cannot_be_used_are_named(override, message):
     with pytest.raises(ConfigError, match=message), lab_env("rotate_z", "mujoco", 1, override):
         pass

@@ -18,6 +18,7 @@ from isaaclab_tasks.utils.hydra import resolve_task_config
 
 import cgrpo_tasks  # noqa: F401  registers the task
 from cgrpo_app.group_resets import GroupResets
+from cgrpo_lab.validation import ConfigError
 from cgrpo_tasks.manipulation.shadow_hand_catch.two_agents import TwoAgentView
 
 TASK = "Shadow-Hand-Catch-Abreast-CGRPO"
@@ -26,9 +27,9 @@ BLOCKS = {"joint": 24, "spin": 24, "torque": 24, "tips": 65, "wrench": 30, "base
 
 
 @contextmanager
-def lab_env(shape: str, physics: str, num_envs: int):
+def lab_env(shape: str, physics: str, num_envs: int, *overrides: str):
     """Make and reset an environment on the CPU, and close it again."""
-    cfg, _ = resolve_task_config(TASK, None, overrides=[f"env={shape}", f"physics={physics}"])
+    cfg, _ = resolve_task_config(TASK, None, overrides=[f"env={shape}", f"physics={physics}", *overrides])
     cfg.scene.num_envs, cfg.sim.device, cfg.seed = num_envs, "cpu", 7
     made = gym.make(TASK, cfg=cfg)
     try:
@@ -179,6 +180,12 @@ def test_actions_beyond_one_are_actions_of_one(env):
     put(env, [plain.start(np.random.default_rng(3))] * 8)
     observations, *_ = env.step(torch.tensor([[1.0] * 52, [3.0] * 52] * 4))
     assert torch.equal(observations["policy"][0], observations["policy"][1])
+
+
+def test_environments_that_lie_apart_are_refused():
+    with pytest.raises(ConfigError, match="env.scene.env_spacing=2.0: must be 0.0"):
+        with lab_env("egg", "mujoco", 2, "env.scene.env_spacing=2.0"):
+            pass
 
 
 @with_objects("egg")

@@ -16,6 +16,7 @@ from isaaclab.utils.math import quat_apply, quat_apply_inverse
 
 from cgrpo_lab.validation import ConfigError
 from cgrpo_tasks.assets.shadow_hand_mjcf import ACTUATED_JOINTS, JOINTS
+from cgrpo_tasks.manipulation.world_frame import check_common_origin
 
 from . import goals, rewards
 from .env_cfg import BlockEnvCfg
@@ -65,9 +66,10 @@ class ShadowHandBlockEnv(DirectRLEnv):
             **kwargs: Passed on to it.
 
         Raises:
-            ConfigError: If a rule is unknown or two do not fit.
+            ConfigError: If a rule is unknown, two do not fit, or environments lie apart.
         """
         _check(cfg)
+        check_common_origin(cfg.scene)
         super().__init__(cfg, render_mode, **kwargs)
         self.robot: Articulation = self.scene["robot"]
         self.block: RigidObject = self.scene["block"]

@@ -15,6 +15,8 @@ from isaaclab.assets import RigidObject
 from isaaclab.envs import DirectRLEnv
 from isaaclab.utils.math import quat_conjugate, quat_from_angle_axis, quat_mul
 
+from cgrpo_tasks.manipulation.world_frame import check_common_origin
+
 from . import layout
 from .env_cfg import CatchEggEnvCfg
 from .floating_hand import FloatingHand
@@ -47,7 +49,11 @@ class ShadowHandCatchEnv(DirectRLEnv):
             cfg: Rules and physics.
             render_mode: See :class:`isaaclab.envs.DirectRLEnv`.
             **kwargs: Passed on to it.
+
+        Raises:
+            ConfigError: If environments lie apart.
         """
+        check_common_origin(cfg.scene)
         super().__init__(cfg, render_mode, **kwargs)
         physics = self.sim.physics_manager
         self.hands = (
