@@ -139,8 +139,25 @@ def test_reorient_goes_on_with_new_goals_and_ends_with_a_drop():
         assert renewed.tolist() == [True, True, False]
         torch.testing.assert_close(env.goal[:3, :3], before[:3, :3])
         env.episode_length_buf[:] = env.max_episode_length - 1
+        env.goal[1, 3:] = env.qpos[1, 27:]
         *_, extras = env.step(torch.zeros(4, 20))
         assert extras["outcome"]["success"].tolist()[:3] == [True, True, False]
+        # What is told is the distance from the goal that was reached in the last step, not from the next one.
+        assert extras["outcome_value"]["rotation_error"][1] < env.cfg.rotation_threshold
+
+
+def test_goal_after_goal_lies_around_the_start():
+    """Goals in random places do not walk away with the goals before them, nor with another env's start."""
+    low, high = torch.tensor(goals.POSITION_RANGE).T
+    with lab_env("reorient_z", "mujoco", 4, "env.target_position=random") as env:
+        env.copy_starts(torch.tensor([1], dtype=torch.int32), torch.tensor([0]))
+        start = env.qpos[:, 24:27].clone()
+        assert torch.equal(env._start_position, start)
+        for _ in range(9):
+            env._reached = torch.ones(4, dtype=torch.bool)
+            env._renew_goals()
+            offset = env.goal[:, :3] - start
+            assert (offset > low - 1e-6).all() and (offset < high + 1e-6).all()
 
 
 def test_near_goals_are_near():

@@ -82,9 +82,11 @@ class ShadowHandBlockEnv(DirectRLEnv):
         self.actions = torch.zeros(self.num_envs, len(ACTUATED_JOINTS), device=self.device)
         self.qpos, self.qvel = self._read_state()
         self.goal = self.qpos[:, HAND:].clone()
+        self._start_position = self.goal[:, :3].clone()
         self._reached = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         self._goals = torch.zeros(self.num_envs, device=self.device)
         self._measure()
+        self._final_distance, self._final_angle = self._distance, self._angle
         self.extras["outcome"] = {"success": torch.zeros_like(self._reached)}
         names = ("position_error", "rotation_error", "goals")
         self.extras["outcome_value"] = {name: torch.zeros(self.num_envs, device=self.device) for name in names}
@@ -121,6 +123,7 @@ class ShadowHandBlockEnv(DirectRLEnv):
         """Give envs, int ``[K]``, state and goal of others ``[K]``; :mod:`cgrpo_app.group_resets` asks for it."""
         self.set_state(env_ids, self.qpos[source_ids], self.qvel[source_ids])
         self.goal[env_ids] = self.goal[source_ids]
+        self._start_position[env_ids] = self._start_position[source_ids]
         self._measure()
 
     def policy_description(self) -> dict[str, list[dict[str, Any]]]:
@@ -178,6 +181,8 @@ class ShadowHandBlockEnv(DirectRLEnv):
     def _get_dones(self) -> tuple[torch.Tensor, torch.Tensor]:
         self.qpos, self.qvel = self._read_state()
         self._measure()
+        # What a new goal or start brings is not how the step ended.
+        self._final_distance, self._final_angle = self._distance, self._angle
         cfg = self.cfg
         self._reached = (self._distance < cfg.distance_threshold) & (self._angle < cfg.rotation_threshold)
         self._goals += self._reached
@@ -198,7 +203,8 @@ class ShadowHandBlockEnv(DirectRLEnv):
     def _renew_goals(self) -> None:
         """Draw new goals where one was reached; on all envs, as choosing them would wait for the device."""
         everyone = torch.arange(self.num_envs, device=self.device)
-        self.goal = torch.where(self._reached[:, None], self._draw_goals(everyone, self.goal[:, :3]), self.goal)
+        drawn = self._draw_goals(everyone, self._start_position)
+        torch.where(self._reached[:, None], drawn, self.goal, out=self.goal)
         self._measure()
 
     def _draw_goals(self, env_ids: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
@@ -219,7 +225,8 @@ class ShadowHandBlockEnv(DirectRLEnv):
         super()._reset_idx(env_ids)
         draw = torch.randint(len(self._start_qpos), (len(env_ids),), device=self.device)
         self.set_state(env_ids, self._start_qpos[draw], self._start_qvel[draw])
-        self.goal[env_ids] = self._draw_goals(env_ids, self.qpos[env_ids, HAND : HAND + 3])
+        self._start_position[env_ids] = self.qpos[env_ids, HAND : HAND + 3]
+        self.goal[env_ids] = self._draw_goals(env_ids, self._start_position[env_ids])
         self._goals[env_ids] = 0.0
         self._measure()
 
@@ -227,7 +234,7 @@ class ShadowHandBlockEnv(DirectRLEnv):
         """Say how the episodes of some envs ended."""
         success = self._goals > 0.0 if self.cfg.new_goal_on_success else self._reached
         self.extras["outcome"]["success"][env_ids] = success[env_ids]
-        values = {"position_error": self._distance, "rotation_error": self._angle, "goals": self._goals}
+        values = {"position_error": self._final_distance, "rotation_error": self._final_angle, "goals": self._goals}
         for name, value in values.items():
             self.extras["outcome_value"][name][env_ids] = value[env_ids]
 
