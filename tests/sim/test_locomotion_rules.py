@@ -135,6 +135,16 @@ def test_observations_and_actions_are_described(robot):
     assert action["scale"] == [model.actuator(i).gear[0] for i in range(model.nu)]
 
 
+@pytest.mark.parametrize("robot", ["HalfCheetah", "Ant"])
+def test_what_was_stepped_in_inference_mode_goes_on_outside(robot):
+    with lab_env(robot, "v5", "mujoco", num_envs=1) as env:
+        action = torch.ones(1, env.single_action_space.shape[0])
+        with torch.inference_mode():
+            env.step(action)
+        env.reset()
+        env.step(action)
+
+
 @pytest.mark.parametrize("version", ["v4", "v5"])
 def test_the_version_alone_decides_about_contact_forces(version):
     """Sizes and the solver's fields belong to it."""

@@ -160,6 +160,14 @@ def test_goal_after_goal_lies_around_the_start():
             assert (offset > low - 1e-6).all() and (offset < high + 1e-6).all()
 
 
+def test_what_was_stepped_in_inference_mode_goes_on_outside():
+    with lab_env("reorient_z", "mujoco", 1) as env:
+        with torch.inference_mode():
+            env.step(torch.zeros(1, 20))
+        env.reset()
+        env.step(torch.zeros(1, 20))
+
+
 def test_near_goals_are_near():
     with lab_env("rotate_z_near", "mujoco", 64) as env:
         assert 0.7 < env._angle.max() < 0.79

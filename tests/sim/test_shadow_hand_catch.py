@@ -182,6 +182,14 @@ def test_actions_beyond_one_are_actions_of_one(env):
     assert torch.equal(observations["policy"][0], observations["policy"][1])
 
 
+@with_objects("egg")
+def test_what_was_stepped_in_inference_mode_goes_on_outside(env):
+    with torch.inference_mode():
+        env.step(torch.zeros(8, 52))
+    env.reset()
+    env.step(torch.zeros(8, 52))
+
+
 def test_environments_that_lie_apart_are_refused():
     with pytest.raises(ConfigError, match="env.scene.env_spacing=2.0: must be 0.0"):
         with lab_env("egg", "mujoco", 2, "env.scene.env_spacing=2.0"):

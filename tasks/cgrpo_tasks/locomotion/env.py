@@ -62,6 +62,9 @@ class LocomotionEnv(DirectRLEnv):
         self._actuated = self._joint_ids(self.ACTUATORS)
         self._gear = torch.tensor(list(self.ACTUATORS.values()), device=self.device)
         self.actions = torch.zeros(self.num_envs, len(self.ACTUATORS), device=self.device)
+        # Buffers that resets write to are made here and kept: torch refuses to write outside of its inference mode to
+        # what was made inside, as rollouts are.
+        self._efforts = self.robot.actuators.output_command.effort.torch
         self.qpos, self.qvel = self._read_state()
         self._forward_velocity = torch.zeros(self.num_envs, device=self.device)
         self._sums = {name: torch.zeros(self.num_envs, device=self.device) for name in self._reward_names()}
@@ -148,15 +151,16 @@ class LocomotionEnv(DirectRLEnv):
 
     def _pre_physics_step(self, actions: torch.Tensor) -> None:
         # Gymnasium's action space ends at -1 and 1; what lies beyond is neither applied nor paid for.
-        self.actions = actions.clamp(-1.0, 1.0)
+        self.actions.copy_(actions.clamp(-1.0, 1.0))
 
     def _apply_action(self) -> None:
         # The robot has no actuator models that would turn target commands into these.
-        self.robot.actuators.output_command.effort.torch[:, self._actuated] = self._gear * self.actions
+        self._efforts[:, self._actuated] = self._gear * self.actions
 
     def _get_dones(self) -> tuple[torch.Tensor, torch.Tensor]:
-        before = self.qpos
-        self.qpos, self.qvel = self._read_state()
+        before = self.qpos.clone()
+        for buffer, value in zip((self.qpos, self.qvel), self._read_state(), strict=True):
+            buffer.copy_(value)
         self._forward_velocity = self._forward_progress(before) / self.step_dt
         return ~self._is_healthy(), self.episode_length_buf >= self.max_episode_length
 

@@ -91,11 +91,11 @@ class AntEnv(LocomotionEnv):
 
     def _forward_progress(self, qpos_before: torch.Tensor) -> torch.Tensor:
         # Gymnasium reads the torso's position in space, which the RK4 integrator leaves at its last stage.
-        before = self._torso_x
-        self._torso_x = self.sim.physics_manager.mjdata_field("xpos")[:, self._torso, 0].clone()
+        before = self._torso_x.clone()
+        self._torso_x.copy_(self.sim.physics_manager.mjdata_field("xpos")[:, self._torso, 0])
         if self.cfg.contact_forces:
             wrenches = self.sim.physics_manager.mjdata_field("cfrc_ext")[:, self._bodies]
-            self._wrenches = wrenches.clamp(*self.cfg.contact_force_range)
+            self._wrenches.copy_(wrenches.clamp(*self.cfg.contact_force_range))
         return self._torso_x - before
 
     def _is_healthy(self) -> torch.Tensor:

@@ -80,6 +80,8 @@ class ShadowHandBlockEnv(DirectRLEnv):
         starts = (torch.tensor(part, dtype=torch.float32) for part in settled_starts(cfg.target_rotation))
         self._start_qpos, self._start_qvel = (part.to(self.device) for part in starts)
         self.actions = torch.zeros(self.num_envs, len(ACTUATED_JOINTS), device=self.device)
+        # Buffers that resets write to are made here and kept: torch refuses to write outside of its inference mode to
+        # what was made inside, as rollouts are.
         self.qpos, self.qvel = self._read_state()
         self.goal = self.qpos[:, HAND:].clone()
         self._start_position = self.goal[:, :3].clone()
@@ -162,7 +164,7 @@ class ShadowHandBlockEnv(DirectRLEnv):
         return torch.cat(position, dim=-1), torch.cat(velocity, dim=-1)
 
     def _pre_physics_step(self, actions: torch.Tensor) -> None:
-        self.actions = actions.clamp(-1.0, 1.0)
+        self.actions.copy_(actions.clamp(-1.0, 1.0))
 
     def _apply_action(self) -> None:
         target = self._middle + self._half_range * self.actions
@@ -179,7 +181,8 @@ class ShadowHandBlockEnv(DirectRLEnv):
         self._angle = torch.linalg.norm(self._rotation_error, dim=-1)
 
     def _get_dones(self) -> tuple[torch.Tensor, torch.Tensor]:
-        self.qpos, self.qvel = self._read_state()
+        for buffer, value in zip((self.qpos, self.qvel), self._read_state(), strict=True):
+            buffer.copy_(value)
         self._measure()
         # What a new goal or start brings is not how the step ended.
         self._final_distance, self._final_angle = self._distance, self._angle

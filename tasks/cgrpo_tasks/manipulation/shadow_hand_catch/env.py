@@ -65,6 +65,8 @@ class ShadowHandCatchEnv(DirectRLEnv):
         self.goal_position = self._start_position + torch.tensor(cfg.goal_offset, device=self.device)
         self.goal_rotation = self._identity(self.num_envs)
         self._palm_positions = torch.tensor(cfg.palm_positions, device=self.device)
+        # Buffers that resets write to are made here and kept: torch refuses to write outside of its inference mode to
+        # what was made inside, as rollouts are.
         self.actions = torch.zeros(self.num_envs, cfg.action_space, device=self.device)
         self._targets = torch.zeros(2, self.num_envs, 20, device=self.device)
         self._wrenches = torch.zeros(2, self.num_envs, 5, 6, device=self.device)
@@ -121,7 +123,7 @@ class ShadowHandCatchEnv(DirectRLEnv):
         }
 
     def _pre_physics_step(self, actions: torch.Tensor) -> None:
-        self.actions = actions.clamp(-1.0, 1.0)
+        self.actions.copy_(actions.clamp(-1.0, 1.0))
         for i, hand in enumerate(self.hands):
             lower, upper = hand.target_limits
             self._targets[i] = lower + 0.5 * (self._actions_of(i)[:, layout.TARGETS] + 1.0) * (upper - lower)
@@ -142,7 +144,7 @@ class ShadowHandCatchEnv(DirectRLEnv):
             self._wrenches[i] = hand.fingertip_wrench()
         position = self.object.data.root_link_pos_w.torch
         self._distance = (position - self.goal_position).norm(dim=-1)
-        self._closest = torch.minimum(self._closest, self._distance)
+        torch.minimum(self._closest, self._distance, out=self._closest)
         palms = torch.stack([hand.palm_position for hand in self.hands], dim=1)
         strayed = (palms - self._palm_positions).norm(dim=-1) >= self.cfg.palm_tolerance
         # What is not finite is neither near nor far: it ends, too.
