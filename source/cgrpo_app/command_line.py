@@ -72,15 +72,23 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video_interval", type=int, default=2000, help="Env steps from clip to clip.")
 
 
-def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+def parse(
+    parser: argparse.ArgumentParser, argv: Sequence[str], *, assignments: Sequence[str] = ()
+) -> tuple[argparse.Namespace, list[str]]:
     """Parse arguments; what has the form NAME=VALUE is returned as an override for Hydra.
+
+    Args:
+        parser: What options there are.
+        argv: Command line without the program's name.
+        assignments: Options of several values that have this form themselves and keep all of them.
 
     Raises:
         UserError: If an argument is neither an option nor an override, or a number is out of range.
     """
     args, rest = parser.parse_known_args(list(argv))
     for name, values in vars(args).items():
-        if isinstance(values, list):  # an option of several values takes the overrides that follow it
+        # An option of several values takes the overrides that follow it.
+        if isinstance(values, list) and name not in assignments:
             rest += [item for item in values if _is_override(item)]
             setattr(args, name, [item for item in values if not _is_override(item)])
     for item in rest:

@@ -37,6 +37,16 @@ def test_isaac_lab_s_flags_are_accepted():
     assert overrides == ["physics=mujoco", "env.episode_length_s=6", "agent.algorithm.clip_param=0.1", "presets=a,b"]
 
 
+def test_options_of_several_values_leave_overrides_to_hydra_unless_they_are_assignments():
+    parser = command_line.make_parser("Test.")
+    for option in ("--agents", "--search"):
+        parser.add_argument(option, nargs="+")
+    argv = ["env=v5", "--search", "env.x=3,6", "agent.y=0:1", "--agents", "ppo", "agent.z=1"]
+    args, overrides = command_line.parse(parser, argv, assignments=("search",))
+    assert args.search == ["env.x=3,6", "agent.y=0:1"] and args.agents == ["ppo"]
+    assert overrides == ["env=v5", "agent.z=1"]
+
+
 def test_defaults():
     args, overrides = parse()
     assert (args.agent, args.log_root, args.num_envs, args.device, overrides) == ("cgrpo", "logs", None, None, [])

@@ -18,7 +18,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from cgrpo_app.errors import UserError
 from cgrpo_app.sweep import search
-from cgrpo_app.sweep.command import main, open_study
+from cgrpo_app.sweep.command import _parse, main, open_study
 from cgrpo_app.sweep.figures import surface
 from cgrpo_app.sweep.report import pareto_front
 from cgrpo_app.sweep.space import BUILT_IN, OPTIONS, Space, parse_space
@@ -136,6 +136,15 @@ class TestSearch:
 
 
 class TestSpace:
+    @pytest.mark.parametrize("other", [[], ["learning_rate=1e-4:1e-3:log"]])
+    def test_whole_keys_are_searched(self, other):
+        """Keys of the environment, and those of the agent written out, are no overrides of all trials."""
+        items = [f"{CLIP}=0.1:0.3", "env.episode_length_s=3,6", *other]
+        args, overrides = _parse(["env=v5", "--search", *items, "--out", "out", "physics=mujoco"])
+        space = parse_space(args.agent, args.search).parameters
+        assert list(space)[:2] == [CLIP, "env.episode_length_s"] and len(space) == 2 + len(other)
+        assert overrides == ["env=v5", "physics=mujoco"]
+
     def test_choices_are_made_valid(self):
         space = Space(BUILT_IN["cgrpo-full"])
         choice = {
@@ -163,7 +172,7 @@ class TestSpace:
         assert sorted(set(grid)) == pytest.approx([1e-4, 1e-3, 1e-2]) and len(grid) == 3 * 3 * 2 * 3
 
     @pytest.mark.parametrize(
-        "item", ["clip_param", "clip_param=0.1", "clip_param=0.4:0.1", "clip_param=a:b", "x=1:2:lin"]
+        "item", ["clip_param", "clip_param=0.1", "env=v5", "clip_param=0.4:0.1", "clip_param=a:b", "x=1:2:lin"]
     )
     def test_mistakes_are_named(self, item):
         with pytest.raises(UserError, match=f"--search {item}: give KEY=a,b,c"):

@@ -103,7 +103,8 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
         default=[],
         metavar="KEY=VALUES",
         help="What to vary: num_policies=1,2,4 clip_param=0.05:0.4 learning_rate=1e-4:1e-3:log; keys without "
-        "agent. or env. belong to agent.algorithm. By default the paper's settings of the agent.",
+        "agent. or env. belong to agent.algorithm. By default the paper's settings of the agent. Overrides of all "
+        "trials stand before it or after another option.",
     )
     parser.add_argument("--seeds", default="1", help="Number of seeds of each trial (1, 2, ...), or the seeds: 3,7.")
     parser.add_argument("--steps", type=command_line.whole_number, default=200_000, help="Env steps of a training.")
@@ -111,7 +112,7 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--jobs", type=int, default=1, help="Trials side by side; they share the cores equally.")
     parser.add_argument("--num_envs", type=int, help="Environments of a training; each task has a default per device.")
     parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parser, argv, assignments=("search",))
     for name in ("jobs", "trials"):
         if vars(args)[name] < 1:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least 1.")

@@ -119,7 +119,10 @@ def _parse(item: str) -> tuple[str, BaseDistribution]:
             return key, kind(low, high, log=len(parts) == 3)
     except (ValueError, TypeError):
         pass
-    raise UserError(f"--search {item}: give KEY=a,b,c or KEY=low:high or KEY=low:high:log.")
+    raise UserError(
+        f"--search {item}: give KEY=a,b,c or KEY=low:high or KEY=low:high:log; an override of all trials stands before "
+        "--search."
+    )
 
 
 def _value(text: str) -> int | float | bool | str:
