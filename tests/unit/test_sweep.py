@@ -3,7 +3,6 @@
 
 """Sweeps with a stand-in for ``scripts/train.py``: search, pruning, failures, kills, and the surface in the report."""
 
-import ast
 import csv
 import json
 import multiprocessing
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from isaaclab_tasks.utils.hydra import _parse_val
 
 from cgrpo_app.errors import UserError
 from cgrpo_app.sweep import search
@@ -161,7 +162,15 @@ class TestSpace:
         (override,) = Space({}).overrides(choice)
         key, text = override.split("=", 1)
         assert key == OPTIONS
-        assert ast.literal_eval(text) == {"clustering_options": {"min_samples": 5, "eps_quantile": 0.333333}}
+        assert _parse_val(text) == {"clustering_options": {"min_samples": 5, "eps_quantile": 0.333333}}
+
+    def test_true_false_and_none_reach_the_options_of_the_estimator(self):
+        items = [f"estimator_options.{item}" for item in ("learn_metric=true,False", "seed=none,3", "kind=a,b")]
+        read = [
+            _parse_val(Space({}).overrides(choice)[0].split("=", 1)[1]) for choice in parse_space("x", items).grid()
+        ]
+        assert read[0] == {"learn_metric": True, "seed": None, "kind": "a"}
+        assert read[-1] == {"learn_metric": False, "seed": 3, "kind": "b"}
 
     def test_search_items(self):
         space = parse_space("ppo", ["clip_param=0.1:0.4", "learning_rate=1e-4:1e-2:log", "agent.x=2,4", "n=1:9"])

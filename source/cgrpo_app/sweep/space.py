@@ -52,6 +52,9 @@ BUILT_IN = {
 }
 """Space by agent where ``--search`` names none."""
 
+NAMED_VALUES = {"true": True, "false": False, "none": None, "null": None}
+"""Values that Isaac Lab reads in any case of letters."""
+
 GRID_POINTS = 3
 """Values that a grid takes from a range."""
 
@@ -125,10 +128,10 @@ def _parse(item: str) -> tuple[str, BaseDistribution]:
     )
 
 
-def _value(text: str) -> int | float | bool | str:
-    """A value as Hydra would read it."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+def _value(text: str) -> int | float | bool | str | None:
+    """A value as Isaac Lab would read it."""
+    if text.lower() in NAMED_VALUES:
+        return NAMED_VALUES[text.lower()]
     for kind in (int, float):
         try:
             return kind(text)
@@ -169,8 +172,12 @@ def _rounded(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as Isaac Lab reads overrides: Python's literals."""
+    """A value as Isaac Lab reads overrides."""
+    return _literal(value) if isinstance(value, dict) else str(_rounded(value))
+
+
+def _literal(value: Any) -> str:
+    """Python's literal, which knows ``True`` and ``None``; its quotes are double, as a shell's go around it."""
     if isinstance(value, dict):
-        return json.dumps(value)
-    value = _rounded(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
