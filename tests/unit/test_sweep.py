@@ -34,6 +34,28 @@ def _hurry(monkeypatch):
     monkeypatch.setattr(search, "POLL_S", 0.02)
 
 
+@pytest.fixture
+def trainings(monkeypatch) -> list:
+    """Commands that a sweep starts."""
+    commands, start = [], search.start
+
+    def start_and_note(command, *others):
+        commands.append(command)
+        return start(command, *others)
+
+    monkeypatch.setattr(search, "start", start_and_note)
+    return commands
+
+
+def enqueue(out: Path, choices: list[dict]) -> Study:
+    """A new study in a folder, with choices in its queue."""
+    out.mkdir()
+    study = open_study(out)
+    for choice in choices:
+        search.enqueue(study, choice)
+    return study
+
+
 def sweep(out: Path, *options: str, agent="cgrpo") -> dict:
     """Run a sweep in this process and return its results."""
     main(
@@ -79,6 +101,26 @@ class TestSearch:
         assert states[0.35] == states[0.36] == "pruned"
         assert states[0.2] == "finished"
 
+    def test_combinations_that_are_made_equal_are_tried_once(self, tmp_path):
+        """One policy cannot be in two groups, so of two by two three are left."""
+        content = sweep(tmp_path / "out", "--grid", "--search", "num_policies=1,2", "num_groups=1,2")
+        assert len(content["trials"]) == len({str(row["overrides"]) for row in content["trials"]}) == 3
+
+    def test_a_configuration_that_is_under_way_is_waited_for(self, tmp_path, trainings):
+        """Four places for twice the same: each is trained once, and both trials get its return."""
+        out, search_ = tmp_path / "out", ("--search", "clip_param=0.2,0.25")
+        enqueue(out, [{CLIP: clip} for clip in (0.2, 0.2, 0.25, 0.25)])
+        rows = sweep(out, "--trials", "4", *search_)["trials"]
+        assert len(trainings) == 2 and {row["state"] for row in rows} == {"finished"}
+        assert rows[0]["return"] == rows[1]["return"] != rows[2]["return"] == rows[3]["return"]
+
+    def test_a_pruned_configuration_is_not_trained_again(self, tmp_path, trainings):
+        out, good = tmp_path / "out", [0.2, 0.21, 0.19, 0.22, 0.18, 0.23]
+        enqueue(out, [{CLIP: clip} for clip in (*good, 0.35, 0.35)])
+        values = ",".join(map(str, (*good, 0.35)))
+        rows = sweep(out, "--trials", "8", "--jobs", "1", "--search", f"clip_param={values}")["trials"]
+        assert [row["state"] for row in rows[6:]] == ["pruned", "pruned"] and len(trainings) == 7
+
     def test_a_killed_sweep_goes_on(self, tmp_path):
         """``kill -9`` in the middle of trials: the next call tries the same ones, and no configuration is lost."""
         out = tmp_path / "out"
@@ -100,11 +142,8 @@ class TestSearch:
     def test_a_kill_while_optuna_is_asked_loses_no_choice(self, tmp_path):
         """``ask()`` takes a trial from the queue first and gives it its values one by one."""
         out = tmp_path / "out"
-        out.mkdir()
-        study = open_study(out)
         choices = [{CLIP: clip, POLICIES: policies} for clip in (0.15, 0.2) for policies in (1, 2)]
-        for choice in choices:
-            search.enqueue(study, choice)
+        study = enqueue(out, choices)
         study.ask()
         study.ask({CLIP: CategoricalDistribution([0.15, 0.2])})
         content = sweep(out, "--grid", "--search", "clip_param=0.15,0.2", "num_policies=1,2")
@@ -114,11 +153,8 @@ class TestSearch:
     def test_a_kill_during_recovery_repeats_no_choice(self, tmp_path, monkeypatch):
         """One of two interrupted trials is in the queue again, but is not closed yet, when the next kill comes."""
         out, options = tmp_path / "out", ("--grid", "--search", "clip_param=0.15,0.2,0.25")
-        out.mkdir()
-        study = open_study(out)
         choices = [{CLIP: clip} for clip in (0.15, 0.2, 0.25)]
-        for choice in choices:
-            search.enqueue(study, choice)
+        study = enqueue(out, choices)
         for _ in range(2):
             study.ask({CLIP: CategoricalDistribution([0.15, 0.2, 0.25])})
         with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):

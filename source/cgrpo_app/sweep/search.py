@@ -6,7 +6,7 @@
 import hashlib
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,6 +40,9 @@ class _Worker:
 
     cores: list[int]
     trial: Trial | None = None
+    overrides: list[str] = field(default_factory=list)
+    """The trial's configuration."""
+
     runs: tuple[Run, ...] = ()
     """The trial's trainings, one per seed, made one after the other."""
 
@@ -74,15 +77,15 @@ class Search:
         self._recover()
         self._begin = time.monotonic()
         print(f"{trials} trials, {max(0, trials - self._count())} of them to do, {jobs} side by side", flush=True)
-        workers = [_Worker(cores) for cores in share_cores(jobs)]
+        self._workers = [_Worker(cores) for cores in share_cores(jobs)]
         try:
-            while self._count() < trials or any(worker.trial for worker in workers):
-                for worker in workers:
+            while self._count() < trials or any(worker.trial for worker in self._workers):
+                for worker in self._workers:
                     self._tend(worker, trials)
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
             print("\nstopping: waiting for the checkpoints of the running trainings ...", file=sys.stderr, flush=True)
-            for worker in workers:
+            for worker in self._workers:
                 if worker.child is not None:
                     worker.child.process.wait()
             raise
@@ -108,8 +111,9 @@ class Search:
         if worker.trial is None:
             if self._count() < trials:
                 worker.trial = self.study.ask(self.space.parameters)
-                worker.runs, worker.reported = self._make_runs(worker.trial.params), 0
-                worker.trial.set_user_attr("overrides", self.space.overrides(worker.trial.params))
+                worker.overrides = self.space.overrides(worker.trial.params)
+                worker.runs, worker.reported = self._make_runs(worker.overrides), 0
+                worker.trial.set_user_attr("overrides", worker.overrides)
             return
         if worker.child is not None:
             code = worker.child.process.poll()
@@ -123,7 +127,12 @@ class Search:
         self._go_on(worker)
 
     def _go_on(self, worker: _Worker) -> None:
-        """Start the next training of a trial, or close it."""
+        """Start the next training of a trial, or close it; what another trial of the same configuration got is its."""
+        if self._is_under_way(worker):
+            return
+        if self._was_pruned(worker):
+            self._close(worker, state=TrialState.PRUNED)
+            return
         failed = [run for run in worker.runs if (run.folder / FAILURE).is_file()]
         if failed:
             error = run_folder.read_json(failed[0].folder / FAILURE)["error"]
@@ -144,6 +153,16 @@ class Search:
         if not run.folder.exists() or run.training_folder is None:
             run.start_afresh()
         worker.child = start(run.training_step().command, run.folder / "train.log", worker.cores, self.lock)
+
+    def _is_under_way(self, worker: _Worker) -> bool:
+        """Whether an earlier trial of the same configuration is at work in the folders."""
+        others = [other for other in self._workers if other.trial and other.overrides == worker.overrides]
+        return any(other.trial.number < worker.trial.number for other in others)
+
+    def _was_pruned(self, worker: _Worker) -> bool:
+        """Whether an earlier trial of the same configuration was pruned, which its folders do not tell."""
+        pruned = self.study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+        return any(trial.user_attrs["overrides"] == worker.overrides for trial in pruned)
 
     def _report(self, worker: _Worker) -> None:
         """Tell Optuna how a training is doing, and end it if most others did better."""
@@ -182,9 +201,8 @@ class Search:
         """The first training of the trial that is not done."""
         return next((run for run in worker.runs if run.training_step() is not None), None)
 
-    def _make_runs(self, choice: dict[str, Any]) -> tuple[Run, ...]:
-        """Trainings of a choice. Their folder is named by the choice, so that nothing is ever trained twice."""
-        overrides = self.space.overrides(choice)
+    def _make_runs(self, overrides: list[str]) -> tuple[Run, ...]:
+        """Trainings of a configuration, which names their folder, so that nothing is ever trained twice."""
         digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:12]
         settings = replace(self.settings, overrides=(*self.settings.overrides, *overrides))
         (task,), (agent,) = settings.tasks, settings.agents

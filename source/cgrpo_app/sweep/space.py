@@ -78,11 +78,14 @@ class Space:
         return [f"{key}={_text(value)}" for key, value in (plain | nested).items()]
 
     def grid(self) -> list[dict[str, Any]]:
-        """All combinations, of ranges a few evenly spaced values each."""
+        """All combinations, of ranges a few evenly spaced values each; of those made equal the first."""
         choices: list[dict[str, Any]] = [{}]
         for key, distribution in self.parameters.items():
             choices = [{**choice, key: value} for choice in choices for value in _points(distribution)]
-        return choices
+        different: dict[tuple[str, ...], dict[str, Any]] = {}
+        for choice in choices:
+            different.setdefault(tuple(self.overrides(choice)), choice)
+        return list(different.values())
 
 
 def parse_space(agent: str, items: list[str]) -> Space:
