@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import random
+import shlex
 import shutil
 import time
 from html.parser import HTMLParser
@@ -19,7 +20,8 @@ from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked, share_cores
 from cgrpo_app.compare.records import read_curve
-from cgrpo_app.compare.settings import seeds_option
+from cgrpo_app.compare.runs import Run
+from cgrpo_app.compare.settings import Settings, command_of, seeds_option
 from cgrpo_app.compare.training_job import steps_done
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
@@ -160,6 +162,14 @@ class TestWhatIsRun:
         main([*options, "--agents", "ppo", "agent.algorithm.clip_param=0.1", "env=v5"], FAKE_SCRIPTS)
         (launch,) = (tmp_path / "out").rglob("launch.json")
         assert json.loads(launch.read_text())["overrides"] == ["agent.algorithm.clip_param=0.1", "env=v5"]
+
+    def test_commands_of_the_report_can_be_pasted(self, tmp_path):
+        override = 'agent.algorithm.estimator_options={"lam": 0.9}'
+        settings = Settings((CHEETAH,), ("cgrpo",), (1,), {CHEETAH: 1000}, "cpu", overrides=(override,))
+        command = command_of(settings, ["best"], tmp_path / "my runs")
+        assert shlex.split(command)[-3:] == ["--out", "my runs", override]
+        run = Run(settings, CHEETAH, "cgrpo", 1, tmp_path, FAKE_SCRIPTS)
+        assert shlex.split(run.command_for_people())[-3:] == ["--device", "cpu", override]
 
     def test_other_conditions_need_another_folder(self, whole):
         with pytest.raises(UserError, match="holds runs with episodes=100, not 7"):

@@ -4,8 +4,10 @@
 """Sweeps with a stand-in for ``scripts/train.py``: search, pruning, failures, kills, and the surface in the report."""
 
 import csv
+import html
 import json
 import multiprocessing
+import shlex
 import time
 from pathlib import Path
 from unittest.mock import Mock
@@ -73,7 +75,6 @@ class TestSearch:
         content = sweep(out, "--grid", "--search", "clip_param=0.1,0.2,0.3,0.4", "num_policies=1,2")
         assert len(content["trials"]) == 8
         assert content["best"]["params"][CLIP] == 0.2
-        assert "agent.algorithm.clip_param=0.2" in content["best_overrides"]
         failed = [row for row in content["trials"] if row["state"] == "failed"]
         assert {row["params"][CLIP] for row in failed} == {0.4} and failed[0][
             "error"
@@ -83,6 +84,16 @@ class TestSearch:
         assert len(rows) == 8 and {row["state"] for row in rows} >= {"finished", "failed"}
         page = (out / "report.html").read_text()
         assert "clip_param=0.4: is too large." in page and "http" not in page.replace("http://www.w3.org", "")
+
+    def test_the_command_of_the_best_is_the_one_that_was_run(self, tmp_path, trainings):
+        """With what all trials have in common, and for a shell: its parts hold spaces and quotes."""
+        out = tmp_path / "out"
+        search_ = ("--search", "clip_param=0.2,0.3", "estimator_options.lam=0.9,0.95")
+        content = sweep(out, "--trials", "1", "--num_envs", "8", "env=v5", *search_)
+        (command,) = trainings
+        assert command[2] == "--log_root" and {"env=v5", "--num_envs", "--steps", "--device"} < set(command)
+        assert shlex.split(content["best"]["command"]) == ["python", "scripts/train.py", *command[4:]]
+        assert content["best"]["command"] in html.unescape((out / "report.html").read_text())
 
     def test_performance_and_stability_are_those_of_the_last_tenth(self, tmp_path):
         """The last tenth of ten iterations is the last one; two seeds differ."""

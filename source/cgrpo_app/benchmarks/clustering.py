@@ -8,6 +8,7 @@ Exact means all states, with the radius that ours chose and as many neighbours a
 """
 
 import json
+import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,7 @@ def main(argv: Sequence[str]) -> None:
     result = {
         "versions": {**describe_versions(), "scikit-learn": _version("scikit-learn")},
         "hardware": {**describe_hardware(device), "threads": args.threads},
-        "command": " ".join(["scripts/benchmark.py", "clustering", *argv]),
+        "command": shlex.join(["scripts/benchmark.py", "clustering", *argv]),
         "rows": [],
     }
     print("".join(f"{name:>13}" for name in COLUMNS))

@@ -11,6 +11,7 @@ measured against each factor of the paper's complexity (:mod:`cgrpo_app.benchmar
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
     result = {
         "versions": describe_versions(),
         "hardware": describe_hardware(base.device),
-        "command": " ".join(["scripts/benchmark.py", "learning", *argv]),
+        "command": shlex.join(["scripts/benchmark.py", "learning", *argv]),
     }
     if args.scaling:
         result["factors"] = learning_scaling.measure(base)

@@ -7,6 +7,7 @@ Every trial is a process of ``train.py``; a call goes on where a killed one stop
 the call ends, from the trials that are finished by then.
 """
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def _command(args: Any, argv: Sequence[str]) -> str:
     """
     folders = {str(path): path.name for path in (args.out, args.report) if path is not None}
     items = [folders.get(item, item) for item in argv if item != "--report_only"]
-    return " ".join(["scripts/benchmark.py", "paper", *items])
+    return shlex.join(["scripts/benchmark.py", "paper", *items])
 
 
 def _trials(args: Any, folder: Path, scripts: Path) -> list[Trial]:

@@ -9,6 +9,7 @@ preset, in turns with it: on a shared machine both then meet the same disturbanc
 """
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
         "seconds_per_case": args.seconds,
         "versions": describe_versions(),
         "hardware": {**describe_hardware(device), "cpu_cores": len(cores)},
-        "command": " ".join(["scripts/benchmark.py", "physics", *argv]),
+        "command": shlex.join(["scripts/benchmark.py", "physics", *argv]),
         "rows": [],
     }
     if args.json is not None:

@@ -3,6 +3,7 @@
 
 """One run of a comparison: its files alone tell which command comes next, so a killed process loses nothing."""
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ class Run(TrainingJob):
 
     def command_for_people(self) -> str:
         """The training command as a user would type it."""
-        return " ".join(["python scripts/train.py", *self._train_options()])
+        return shlex.join(["python", "scripts/train.py", *self._train_options()])
 
     @property
     def judge(self) -> str | None:

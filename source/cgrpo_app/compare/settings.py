@@ -4,6 +4,7 @@
 """What a comparison consists of, kept in its folder so that a later call goes on with the same."""
 
 import dataclasses
+import shlex
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,12 +101,12 @@ def judge_environment(settings: Settings, task: str) -> str | None:
 
 def command_of(settings: Settings, experts: list[str], folder: Path) -> str:
     """The command that makes this comparison from nothing."""
-    parts = ["python scripts/compare.py", "--tasks", *settings.tasks, "--agents", *settings.agents]
+    parts = ["python", "scripts/compare.py", "--tasks", *settings.tasks, "--agents", *settings.agents]
     parts += ["--seeds", seeds_option(settings.seeds), "--steps", *steps_options(settings.steps)]
     parts += ["--episodes", str(settings.episodes), "--robustness", str(settings.robustness)]
     parts += ["--num_envs", str(settings.num_envs)] if settings.num_envs is not None else []
     parts += ["--expert", *experts] if experts != ["best"] else []
-    return " ".join([*parts, "--device", settings.device, "--out", folder.name, *settings.overrides])
+    return shlex.join([*parts, "--device", settings.device, "--out", folder.name, *settings.overrides])
 
 
 def seeds_option(seeds: tuple[int, ...]) -> str:

@@ -8,7 +8,6 @@ import csv
 import dataclasses
 import io
 import itertools
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,6 @@ def write_report(folder: Path, study: optuna.Study, space: Space, settings: Sett
         "space": {key: str(distribution) for key, distribution in space.parameters.items()},
         "trials": rows,
         "best": best,
-        "best_overrides": shlex.join(best["overrides"]) if best else None,
         "front": pareto_front(finished),
         "importances": shares,
         "versions": describe_versions(),
@@ -67,7 +65,7 @@ def write_report(folder: Path, study: optuna.Study, space: Space, settings: Sett
         print(
             f"best of {len(rows)}: trial {best['number']}, return {best['return']:.1f} ± {best['std']:.1f} within runs"
         )
-        print(f"  {content['best_overrides']}")
+        print(f"  {best['command']}")
     print(f"report: {folder / 'report.html'}")
 
 
@@ -83,6 +81,7 @@ def describe(trial: FrozenTrial) -> dict[str, Any]:
         "error": trial.user_attrs.get("error"),
         "params": trial.params,
         "overrides": trial.user_attrs.get("overrides", []),
+        "command": trial.user_attrs.get("command"),
     }
 
 

@@ -114,6 +114,7 @@ class Search:
                 worker.overrides = self.space.overrides(worker.trial.params)
                 worker.runs, worker.reported = self._make_runs(worker.overrides), 0
                 worker.trial.set_user_attr("overrides", worker.overrides)
+                worker.trial.set_user_attr("command", worker.runs[0].command_for_people())
             return
         if worker.child is not None:
             code = worker.child.process.poll()
