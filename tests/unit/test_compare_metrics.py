@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cgrpo_app.compare import figures, metrics, statistics
+from cgrpo_app.compare.records import FINISHED, Record
 from cgrpo_app.compare.references import Reference, parse_experts
+from cgrpo_app.compare.results import find_references
 from cgrpo_app.errors import UserError
 
 STEPS = np.array([100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 900.0, 950.0, 1000.0])
@@ -117,6 +119,19 @@ class TestAggregates:
 
 
 class TestExperts:
+    def test_the_best_agent_counts_with_the_end_of_its_own_curve(self):
+        """The policies of "b" are better while they learn, noise included, and worse once they are judged."""
+        figures = {"a": (10.0, 6.0), "b": (8.0, 9.0)}
+        records = [
+            Record("T", agent, seed, FINISHED, "", steps=STEPS, returns=np.full(11, end + seed))
+            for agent, (_, end) in figures.items()
+            for seed in (0, 1)
+        ]
+        for record in records:
+            record.evaluation = {"return": {"mean": figures[record.agent][0]}}
+        reference = find_references(records, ("T",), {"T": 0.0}, {})["T"]
+        assert reference == Reference(random=0.0, expert=10.0, expert_curve=6.5, source="best agent here (a)")
+
     TASKS = ("HalfCheetah-CGRPO", "Franka-Reach-CGRPO")
 
     def test_built_in_and_given(self):

@@ -65,14 +65,14 @@ def find_references(
 
 
 def _best_agent(finished: list[Record]) -> tuple[float, float, str]:
-    """Best mean return of final policies, best mean end of learning curves, and the agent of the former."""
+    """Best mean return of final policies, the mean end of the same agent's learning curves, and its name."""
     by_agent: dict[str, list[Record]] = {}
     for record in finished:
         by_agent.setdefault(record.agent, []).append(record)
     final = {name: float(np.mean([r.evaluation["return"]["mean"] for r in rs])) for name, rs in by_agent.items()}
-    curve = [np.mean([metrics.last_part(r.steps, r.returns).mean() for r in rs]) for rs in by_agent.values()]
     best = max(final, key=final.__getitem__)
-    return final[best], float(max(curve)), best
+    curve = np.mean([metrics.last_part(r.steps, r.returns).mean() for r in by_agent[best]])
+    return final[best], float(curve), best
 
 
 def measure_run(record: Record, reference: Reference | None) -> dict[str, Any]:
