@@ -22,6 +22,7 @@ from cgrpo_app.compare.processes import locked, share_cores
 from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import Run
 from cgrpo_app.compare.settings import Settings, command_of, seeds_option
+from cgrpo_app.compare.text import findings
 from cgrpo_app.compare.training_job import steps_done
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
@@ -279,7 +280,58 @@ class TestReport:
         assert results(out)["tasks"][CHEETAH]["cgrpo"]["finished"] == 1
         page = (out / "report.html").read_text()
         assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seeds 2, 3." in page
-        assert "Not finished yet: 2 runs of cgrpo. Figures of fewer seeds are less certain." in page
+        assert "Not finished yet: 2 runs of cgrpo. Agents are compared here once all their runs are there." in page
+
+    def test_agents_with_unfinished_runs_are_marked_and_not_compared(self, whole, tmp_path):
+        """The best agent of all lacks one run: what is said at the top is about the others."""
+        out = shutil.copytree(whole, tmp_path / "out")
+        next(out.glob(f"runs/{CHEETAH}/cgrpo/seed_2/evaluation.json")).unlink()
+        main(["--report_only", "--out", str(out)], FAKE_SCRIPTS)
+        page, tables = (out / "report.html").read_text(), (out / "report.md").read_text()
+        assert "| cgrpo (3 of 4 runs) |" in tables and "</span>cgrpo <small>3 of 4 runs</small></td>" in page
+        assert "- ppo has the highest score" in tables and "- ppo does best in perturbed worlds" in tables
+        assert "- cgrpo" not in tables and "3 of 4 runs" not in (whole / "report.md").read_text()
+
+
+class TestSentences:
+    @staticmethod
+    def sentences(runs: dict[str, int], unfinished: tuple[str, ...] = (), reached: int | None = None) -> list[str]:
+        """Of agents with clearly different scores, the first one's being the highest."""
+        agents = {}
+        for i, (name, count) in enumerate(runs.items()):
+            score = {"value": 1.0 - 0.3 * i, "low": 0.9 - 0.3 * i, "high": 1.1 - 0.3 * i}
+            agents[name] = {"iqm": score, "perturbed_iqm": score, "runs": count, "reached": reached or 0}
+            agents[name]["steps_to_90"] = None if reached is None else 1000.0 * (i + 1)
+        certain = {"value": 1.0, "low": 1.0, "high": 1.0}
+        rows = [{"agent": name, "state": "finished"} for name, count in runs.items() for _ in range(count)]
+        rows += [{"agent": name, "state": "unfinished"} for name in unfinished]
+        improvement = {name: dict.fromkeys(agents, certain) for name in agents}
+        content = {"agents": agents, "improvement": improvement, "runs": rows, "tasks": {}}
+        return findings(content | {"settings": {"seeds": [1, 2, 3]}})["sentences"]
+
+    @pytest.mark.parametrize(
+        ("runs", "verdict"),
+        [
+            ({"a": 5, "b": 5}, "which is beyond chance."),
+            ({"a": 5, "b": 4}, "of too few runs to rule out chance."),
+            ({"a": 4, "b": 5}, "of too few runs to rule out chance."),
+        ],
+    )
+    def test_few_runs_of_either_agent_prove_nothing(self, runs, verdict):
+        assert self.sentences(runs)[1].endswith(verdict)
+
+    def test_a_median_needs_more_than_half_of_the_runs(self):
+        """Two of four reach it, which the median of four counts as never."""
+        assert "No agent reaches 90 % of the expert in more than half of its runs." in self.sentences({"a": 4})
+
+    def test_agents_with_unfinished_runs_win_nothing(self):
+        lines = self.sentences({"a": 1, "b": 5, "c": 5}, unfinished=("a",), reached=5)
+        assert [line.split()[0] for line in lines[:4]] == ["b", "A", "b", "b"] and "beats one of c" in lines[1]
+        assert lines[4].startswith("Not finished yet: 1 run of a.") and len(lines) == 5
+
+    def test_where_no_agent_is_complete_only_that_is_said(self):
+        (line,) = self.sentences({"a": 1, "b": 5}, unfinished=("a", "b"), reached=1)
+        assert line.startswith("Not finished yet: 1 run of a, 1 run of b.")
 
 
 class TestMistakes:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cgrpo_app.compare.figures import short
+from cgrpo_app.compare.records import FAILED, UNFINISHED
 
 NONE = "–"
 
@@ -88,12 +89,22 @@ def findings(content: dict[str, Any]) -> dict[str, Any]:
     agents = content["agents"]
     scored = sorted((name for name in agents if "iqm" in agents[name]), key=lambda name: -agents[name]["iqm"]["value"])
     ranking = [*scored, *(name for name in agents if name not in scored)]
+    incomplete = _incomplete(content["runs"])
+    complete = {name: agents[name] for name in ranking if name not in incomplete}
     return {
         "ranking": ranking,
-        "best": _best_of_agents(agents),
+        "incomplete": incomplete,
+        "best": _best_of_agents(complete),
         "best_cells": {task: _best_of_cells(cells) for task, cells in content["tasks"].items()},
-        "sentences": _sentences(content, scored),
+        "sentences": [*_verdicts(complete, content["improvement"]), *_cautions(content)],
     }
+
+
+def _incomplete(runs: list[dict[str, Any]]) -> dict[str, str]:
+    """Agents with unfinished runs and how many are there: over other tasks and seeds, figures cannot be compared."""
+    total = Counter(row["agent"] for row in runs)
+    missing = Counter(row["agent"] for row in runs if row["state"] == UNFINISHED)
+    return {agent: f"{total[agent] - count} of {plural(total[agent], 'run')}" for agent, count in missing.items()}
 
 
 def _best_of_agents(agents: dict[str, dict[str, Any]]) -> dict[str, str | None]:
@@ -126,14 +137,15 @@ def _best_of_cells(cells: dict[str, dict[str, Any]]) -> dict[str, str | None]:
     return best
 
 
-def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
-    """What a reader should know who reads nothing else."""
-    agents, lines = content["agents"], []
+def _verdicts(agents: dict[str, dict[str, Any]], improvement: dict[str, Any]) -> list[str]:
+    """What a reader should know who reads nothing else, about agents in the order of their scores."""
+    lines = []
+    scored = [name for name in agents if "iqm" in agents[name]]
     if scored:
-        best, entry = scored[0], agents[scored[0]]
-        lines.append(f"{best} has the highest score: {interval(entry['iqm'])} (interquartile mean, 95 % interval).")
-        if len(scored) > 1:
-            lines.append(_against_second(content, best, scored[1]))
+        best = agents[scored[0]]["iqm"]
+        lines.append(f"{scored[0]} has the highest score: {interval(best)} (interquartile mean, 95 % interval).")
+    if len(scored) > 1:
+        lines.append(_against_second(agents, improvement, *scored[:2]))
     fast = {name: entry["steps_to_90"] for name, entry in agents.items() if entry["steps_to_90"] is not None}
     if fast:
         first = min(fast, key=fast.__getitem__)
@@ -143,29 +155,35 @@ def _sentences(content: dict[str, Any], scored: list[str]) -> list[str]:
             f"{entry['reached']} of {plural(entry['runs'], 'run')} got there."
         )
     elif scored:
-        lines.append("No agent reaches 90 % of the expert in half of its runs or more.")
+        lines.append("No agent reaches 90 % of the expert in more than half of its runs.")
     general = {name: entry["perturbed_iqm"]["value"] for name, entry in agents.items() if "perturbed_iqm" in entry}
     if general:
         first = max(general, key=general.__getitem__)
         lines.append(f"{first} does best in perturbed worlds: {interval(agents[first]['perturbed_iqm'])}.")
-    failed = [row for row in content["runs"] if row["state"] == "failed"]
+    return lines
+
+
+def _cautions(content: dict[str, Any]) -> list[str]:
+    """What makes the figures less certain."""
+    lines = []
+    failed = [row for row in content["runs"] if row["state"] == FAILED]
     if failed:
         lines.append(f"{plural(len(failed), 'run')} failed and counts as 0 in all aggregates.")
-    unfinished = Counter(row["agent"] for row in content["runs"] if row["state"] == "unfinished")
+    unfinished = Counter(row["agent"] for row in content["runs"] if row["state"] == UNFINISHED)
     if unfinished:
         missing = ", ".join(f"{plural(count, 'run')} of {agent}" for agent, count in unfinished.items())
-        lines.append(f"Not finished yet: {missing}. Figures of fewer seeds are less certain.")
+        lines.append(f"Not finished yet: {missing}. Agents are compared here once all their runs are there.")
     if len(content["settings"]["seeds"]) < 3:
         lines.append("Fewer than three seeds: intervals say little.")
     return lines
 
 
-def _against_second(content: dict[str, Any], best: str, second: str) -> str:
+def _against_second(agents: dict[str, Any], improvement: dict[str, Any], best: str, second: str) -> str:
     """Whether the lead over the next agent is more than chance."""
-    entry = content["improvement"][best][second]
+    entry = improvement[best][second]
     if entry["low"] <= 0.5:
         verdict = "which chance may explain"
-    elif content["agents"][best]["runs"] < RUNS_FOR_A_VERDICT:
+    elif min(agents[best]["runs"], agents[second]["runs"]) < RUNS_FOR_A_VERDICT:
         verdict = "of too few runs to rule out chance"
     else:
         verdict = "which is beyond chance"
