@@ -23,8 +23,8 @@ def trial(root: Path, case=FULL, seed=1) -> Trial:
     return Trial(case, seed, ITERATIONS, 64, root, Path("scripts"))
 
 
-def leave_run(made: Trial, reward: float, iterations: int = ITERATIONS) -> Path:
-    """Write what ``train.py`` leaves; every policy's reward rises to the given one."""
+def leave_run(made: Trial, reward: float, iterations: int = ITERATIONS, first_end: int = 5) -> Path:
+    """Write what ``train.py`` leaves; rewards rise to the given one, and no episode ends before ``first_end``."""
     folder = made.folder / "rsl_rl" / "experiment" / "2026-01-01_00-00-00"
     folder.mkdir(parents=True)
     (folder / "model_50.pt").touch()
@@ -34,12 +34,13 @@ def leave_run(made: Trial, reward: float, iterations: int = ITERATIONS) -> Path:
         writer.writeheader()
         for i in range(iterations):
             rewards = {name: reward * i / iterations - 0.01 * number for number, name in enumerate(names)}
-            returns = "" if i < 5 else 1000 * reward * i / iterations
+            returns = "" if i < first_end else 1000 * reward * i / iterations
             writer.writerow(
                 {"iteration": i, "env_steps": 2048 * i, "wall_time_s": i, "Train/mean_reward": returns, **rewards}
             )
+    final = {"return": {"mean": 1000 * reward}}
     (folder / "report.json").write_text(
-        json.dumps({"iterations": iterations, "final_policy": {"return": {"mean": 1000 * reward}}})
+        json.dumps({"iterations": iterations, "training_time_s": 9.0, "final_policy": final})
     )
     (folder / "launch.json").write_text(json.dumps({"max_iterations": ITERATIONS}))
     return folder
@@ -116,6 +117,33 @@ def test_report_of_what_is_finished(tmp_path, capsys):
     assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 16
     with pytest.raises(UserError, match="--iterations 60: the trials in .* have 50"):
         paper.main(["--out", str(out), "--iterations", "60", "--report_only"])
+
+
+def test_failed_trials_are_listed_and_repeated_on_request(tmp_path, capsys):
+    out, report = tmp_path / "out", tmp_path / "report"
+    (tmp_path / "train.py").write_text("import sys; sys.exit('error: reward is NaN.')")
+    leave_run(trial(out, FULL), 0.1)
+    log = trial(out, SIMPLE).folder / "train.log"
+    options = ["--out", str(out), "--report", str(report), "--iterations", str(ITERATIONS)]
+    for repeat, times in (([], 1), ([], 1), (["--retry_failed"], 2)):
+        paper.main([*options, "--studies", "main", "--seeds", "1", *repeat], tmp_path)
+        assert log.read_text().count("error: ") == times
+        printed = capsys.readouterr().out
+        assert "FAILED simple seed 1: reward is NaN." in printed and "1 of 2 trials are finished, 1 FAILED" in printed
+        results = json.loads((report / "results.json").read_text())
+        assert results["failures"] == [{"case": "simple", "seed": 1, "error": "reward is NaN."}]
+        assert "## Failures" in (report / "README.md").read_text() and "--retry_failed" not in results["command"]
+
+
+def test_a_return_of_no_episode_is_a_dash_and_null(tmp_path):
+    """Few iterations end before the first episode does."""
+    out = tmp_path / "out"
+    for case in STUDIES["transfer"]:
+        leave_run(trial(out, case), 0.1, first_end=ITERATIONS)
+    paper.main(["--out", str(out), "--iterations", str(ITERATIONS), "--studies", "transfer", "--report_only"])
+    results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
+    assert {row["episode_end"] for row in results["trials"]} == {None}
+    assert "| Ant full | 1 | – | 100 |" in (out / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     with locked(folder) as lock:
         _check_settings(folder, settings)
         try:
+            if args.retry_failed:
+                for trial in trials:
+                    trial.start_afresh()
             if not args.report_only:
                 Pool(trials, args.jobs, lock).run()
         finally:
@@ -59,7 +62,9 @@ def _parse(argv: Sequence[str]) -> Any:
     parser.add_argument("--iterations", type=int, default=500, help=f"Iterations of {BATCH_STEPS} env steps.")
     parser.add_argument("--num_envs", type=int, default=64, help=f"Environments, a divisor of {BATCH_STEPS}.")
     parser.add_argument("--jobs", type=int, default=1, help="Trials side by side; they share the cores equally.")
-    parser.add_argument("--report_only", action="store_true", help="Run nothing; write the figures of what is there.")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--retry_failed", action="store_true", help="Run failed trials again.")
+    what.add_argument("--report_only", action="store_true", help="Run nothing; write the figures of what is there.")
     args, overrides = command_line.parse(parser, argv)
     if overrides:
         raise UserError(f"{overrides[0]}: the experiment is the paper's, without overrides.")
@@ -86,7 +91,7 @@ def _command(args: Any, argv: Sequence[str]) -> str:
     Folders are named by their last part.
     """
     folders = {str(path): path.name for path in (args.out, args.report) if path is not None}
-    items = [folders.get(item, item) for item in argv if item != "--report_only"]
+    items = [folders.get(item, item) for item in argv if item not in ("--report_only", "--retry_failed")]
     return shlex.join(["scripts/benchmark.py", "paper", *items])
 
 
@@ -115,17 +120,22 @@ def _check_settings(folder: Path, settings: dict[str, int]) -> None:
 
 
 def _write_report(trials: list[Trial], folder: Path, details: dict[str, Any]) -> None:
-    """Write tables, pictures and figures of the finished trials."""
+    """Write tables, pictures and figures of the finished trials, and which ones have failed."""
+    failures = paper_results.read_failures(trials)
+    for failure in failures:
+        print(f"  FAILED {failure['case']} seed {failure['seed']}: {failure['error']}")
     outcomes = [paper_results.read_outcome(trial) for trial in trials if trial.is_trained()]
     if not outcomes:
         print("no trial is finished: there is nothing to report")
         return
     folder.mkdir(parents=True, exist_ok=True)
     details |= {"versions": describe_versions(), "hardware": describe_hardware("cpu")}
-    run_folder.write_json(folder / "results.json", {**details, **paper_results.as_json(outcomes)})
+    content = {**details, **paper_results.as_json(outcomes), "failures": failures}
+    run_folder.write_json(folder / "results.json", content)
     pictures = paper_pictures.draw_pictures(outcomes, folder)
     with whole_file(folder / "README.md") as temporary:
-        temporary.write_text(paper_report.write_tables(outcomes, pictures, details))
-    print(f"{len(outcomes)} of {len(trials)} trials are finished; figures: {folder}/README.md")
+        temporary.write_text(paper_report.write_tables(outcomes, failures, pictures, details))
+    failed = f", {len(failures)} FAILED" if failures else ""
+    print(f"{len(outcomes)} of {len(trials)} trials are finished{failed}; figures: {folder}/README.md")
     for claim in paper_results.claims(outcomes):
         print(f"  {claim.claim}: {claim.verdict} ({claim.here})")

@@ -10,6 +10,7 @@ import numpy as np
 from cgrpo_app.benchmarks.paper_pictures import grid_name
 from cgrpo_app.benchmarks.paper_results import Difference, Outcome, by_case, claims
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
+from cgrpo_app.compare.text import NONE
 
 TITLES = {
     "curves": "Learning curves of both policies",
@@ -19,11 +20,14 @@ TITLES = {
 }
 
 
-def write_tables(outcomes: list[Outcome], pictures: list[str], settings: dict[str, Any]) -> str:
+def write_tables(
+    outcomes: list[Outcome], failures: list[dict[str, Any]], pictures: list[str], settings: dict[str, Any]
+) -> str:
     """Return the page.
 
     Args:
         outcomes: Finished trials.
+        failures: Case, seed and error of failed ones.
         pictures: Names of the pictures beside the page.
         settings: Command, hardware and what else the figures depend on.
     """
@@ -43,7 +47,14 @@ def write_tables(outcomes: list[Outcome], pictures: list[str], settings: dict[st
         sections += [f"## {TITLES[name]}", f"![{TITLES[name]}]({picture})"]
         if name in tables:
             sections.append(tables[name](outcomes))
+    if failures:
+        sections += ["## Failures", _failures(failures)]
     return "\n\n".join(sections) + "\n"
+
+
+def _failures(failures: list[dict[str, Any]]) -> str:
+    lines = [f"- {failure['case']} seed {failure['seed']}: {failure['error']}" for failure in failures]
+    return "In no table and no picture; `--retry_failed` runs them again.\n\n" + "\n".join(lines)
 
 
 def _claims(outcomes: list[Outcome]) -> str:
@@ -80,7 +91,7 @@ def _transfer(outcomes: list[Outcome]) -> str:
     for case in TRANSFER:
         trials = by_case(outcomes, case.name)
         if trials:
-            returns = _spread([outcome.episode_end for outcome in trials])
+            returns = _spread([outcome.episode_end for outcome in trials if outcome.episode_end is not None])
             rows.append([case.name, str(len(trials)), returns, _deployed(trials)])
     return _table(["case", "seeds", "episode return at the end", "deployed policy, no noise"], rows)
 
@@ -94,7 +105,9 @@ def _deployed(trials: list[Outcome]) -> str:
 
 
 def _spread(values: list[float]) -> str:
-    """Mean, and over several seeds their standard deviation."""
+    """Mean, and over several seeds their standard deviation; a dash without values."""
+    if not values:
+        return NONE
     deviation = f" ± {np.std(values, ddof=1):.0f}" if len(values) > 1 else ""
     return f"{np.mean(values):.0f}{deviation}"
 

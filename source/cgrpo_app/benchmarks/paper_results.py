@@ -16,6 +16,7 @@ from scipy import stats
 
 from cgrpo_app import run_folder
 from cgrpo_app.benchmarks.paper_studies import FULL, SIMPLE, Trial
+from cgrpo_app.compare.training_job import FAILURE
 
 EPISODE_STEPS = 1000
 PAPER_SCALE = 0.1
@@ -70,10 +71,10 @@ class Outcome:
         return float(np.mean([np.std(curve - np.polyval(np.polyfit(at, curve, 1), at)) for curve in last]))
 
     @property
-    def episode_end(self) -> float:
-        """Mean return of the episodes that ended near the end."""
+    def episode_end(self) -> float | None:
+        """Mean return of the latest episodes near the end; None if no episode had ended by then."""
         returns = self.episode_returns[-self._count(END_SHARE) :]
-        return float(np.nanmean(returns)) if np.isfinite(returns).any() else float("nan")
+        return float(np.nanmean(returns)) if np.isfinite(returns).any() else None
 
     def row(self) -> dict[str, Any]:
         """Everything but the curves, for JSON."""
@@ -103,6 +104,16 @@ def read_outcome(trial: Trial) -> Outcome:
         deterministic=report["final_policy"]["return"]["mean"],
         wall_time_s=float(rows[-1]["wall_time_s"]),
     )
+
+
+def read_failures(trials: list[Trial]) -> list[dict[str, Any]]:
+    """Case, seed and error of the trials that have failed."""
+    found = [(trial, run_folder.find_json(trial.folder / FAILURE)) for trial in trials if not trial.is_trained()]
+    return [
+        {"case": trial.case.name, "seed": trial.seed, "error": failure["error"]}
+        for trial, failure in found
+        if failure is not None
+    ]
 
 
 @dataclass(frozen=True)
