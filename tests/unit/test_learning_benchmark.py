@@ -48,17 +48,40 @@ def test_slope_of_a_power():
     assert learning_scaling.slope([1, 2, 4], [3.0, 12.0, 48.0]) == pytest.approx(2.0)
 
 
+SCALING = ["learning", "--scaling", "--device", "cpu", "--repeats", "1", "--num_envs", "4", "--num_steps", "2"]
+SCALING += ["--hidden", "2", "--epochs", "1", "--mini_batches", "1"]
+
+
 def test_scaling_is_printed_written_and_drawn(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(learning_scaling, "STEPS", 2)
-    sizes = ["--num_envs", "4", "--num_steps", "2", "--hidden", "2", "--epochs", "1", "--mini_batches", "1"]
-    files = ["--json", str(tmp_path / "found.json"), "--picture", str(tmp_path / "found.png")]
-    benchmark(["learning", "--scaling", "--device", "cpu", "--repeats", "1", *sizes, *files])
+    files = ["--json", str(tmp_path / "found.json"), "--picture", str(tmp_path / "new" / "found.png")]
+    benchmark([*SCALING, *files])
     found = json.loads((tmp_path / "found.json").read_text())["factors"]
     # Two hidden layers of 2 and 4 units between 17 observations and 6 actions, and 6 deviations.
     assert found["parameters d"]["sizes"] == [18 * 2 + 3 * 2 + 3 * 6 + 6, 18 * 4 + 5 * 4 + 5 * 6 + 6]
     assert [len(factor["seconds"]) for factor in found.values()] == [2] * 4
     assert capsys.readouterr().out.count("slope") == 4
-    assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "new" / "found.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_outlive_a_picture_that_cannot_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(learning_scaling, "measure", lambda base: {})
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--picture .*/file/found.png: cannot be written"):
+        benchmark([*SCALING, "--json", str(tmp_path / "found.json"), "--picture", str(tmp_path / "file" / "found.png")])
+    assert json.loads((tmp_path / "found.json").read_text())["factors"] == {}
+
+
+def test_scaling_is_measured_on_one_thread_as_the_cases_are(monkeypatch):
+    threads, before = [], torch.get_num_threads()
+    figures = {"seconds": 1.0, "cpu_seconds": 1.0}
+    monkeypatch.setattr(learning_scaling, "run", lambda case: [threads.append(torch.get_num_threads()) or figures])
+    try:
+        torch.set_num_threads(2)
+        learning_scaling.measure(SMALL)
+        assert set(threads) == {1}
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +91,7 @@ def test_scaling_is_printed_written_and_drawn(monkeypatch, tmp_path, capsys):
         (["--policies", "3"], "64 cannot be divided among 3"),
         (["--repeats", "0"], "--repeats 0"),
         (["env.x=1"], "env.x=1"),
+        (["--picture", "x.png"], "--picture x.png: draws the scaling; add --scaling"),
     ],
 )
 def test_names_what_is_wrong(options, message):

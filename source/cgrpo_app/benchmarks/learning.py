@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> None:
     for name in SIZES:
         parser.add_argument(f"--{name}", type=int, default=vars(Case())[name], help=f"{name}; see Case.")
     parser.add_argument("--scaling", action="store_true", help="Measure the cost against each factor instead.")
-    parser.add_argument("--picture", type=Path, help="File to draw the scaling into.")
+    parser.add_argument("--picture", type=Path, help="PNG file to draw the scaling into.")
     parser.add_argument("--device", help="cpu or cuda; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
@@ -64,6 +64,8 @@ def main(argv: Sequence[str]) -> None:
     for name in SIZES:
         if vars(args)[name] < 1:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least 1.")
+    if args.picture is not None and not args.scaling:
+        raise UserError(f"--picture {args.picture}: draws the scaling; add --scaling or leave it out.")
     base = Case(device=resolve_device(args.device), **{name: vars(args)[name] for name in SIZES})
     result = {
         "versions": describe_versions(),
@@ -72,12 +74,12 @@ def main(argv: Sequence[str]) -> None:
     }
     if args.scaling:
         result["factors"] = learning_scaling.measure(base)
-        if args.picture is not None:
-            learning_scaling.draw(result["factors"], args.picture)
     else:
         result["rows"] = compare(base, _policies(args.policies, base.num_envs))
     if args.json is not None:
         run_folder.write_json(args.json, result)
+    if args.picture is not None:
+        learning_scaling.draw(result["factors"], args.picture)
 
 
 def compare(base: Case, counts: Sequence[int]) -> list[dict[str, Any]]:

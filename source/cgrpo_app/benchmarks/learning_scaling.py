@@ -8,7 +8,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cgrpo_app.benchmarks.learning_case import Case, run
+from cgrpo_app.errors import UserError
 from cgrpo_lab.whole_file import whole_file
 
 STEPS = 5
@@ -16,7 +19,7 @@ STEPS = 5
 
 
 def measure(base: Case) -> dict[str, dict[str, Any]]:
-    """Measure one factor after the other, in this process, and print what was found.
+    """Measure one factor after the other, in this process on one thread, and print what was found.
 
     Args:
         base: The smallest case.
@@ -25,6 +28,7 @@ def measure(base: Case) -> dict[str, dict[str, Any]]:
         By factor: its sizes, the seconds of an iteration's learning at each, and the slopes of a straight line through
         them on a log-log plot: through all, and through the upper half, where fixed costs weigh least.
     """
+    torch.set_num_threads(1)  # as every case has: processor time counts what threads spend on waiting for one another
     factors = {
         "policies N (samples of each fixed)": [_policies(base, 2**i) for i in range(STEPS)],
         "steps T": [
@@ -61,7 +65,15 @@ def slope(sizes: list[int], seconds: list[float]) -> float:
 
 
 def draw(factors: dict[str, dict[str, Any]], picture: Path) -> None:
-    """Draw what :func:`measure` found, one panel a factor."""
+    """Draw what :func:`measure` found, one panel a factor.
+
+    Args:
+        factors: What was found.
+        picture: PNG file; its folder is made.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # a heavy import that measuring does not need
     from matplotlib.figure import Figure
 
@@ -79,8 +91,12 @@ def draw(factors: dict[str, dict[str, Any]], picture: Path) -> None:
         axes.tick_params(labelsize=8)
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
-    with whole_file(picture) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+    try:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(picture) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
+    except OSError as error:
+        raise UserError(f"--picture {picture}: cannot be written ({error.strerror}); choose another place.") from error
 
 
 def _policies(base: Case, count: int) -> tuple[int, Case]:
