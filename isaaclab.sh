@@ -117,15 +117,15 @@ is_fresh() { # FINGERPRINT EXTRA...: these and everything installed earlier matc
     done
 }
 
-check_platform() { # the lock files hold for one
-    local platform
-    platform="$(uname -s) on $(uname -m)"
-    [[ $platform == "Linux on x86_64" ]] || die "Cannot install on $platform: the locked packages are for Linux on" \
-        "x86_64. Use Docker ('docker compose build'), or activate an environment with Isaac Lab 3.0."
+check_system() { # what the lock files are for
+    local system
+    system="$(uname -s)"
+    [[ $system == Linux ]] || die "Cannot install on $system: the locked packages are for Linux. Use Docker" \
+        "('docker compose build'), or activate an environment with Isaac Lab 3.0."
 }
 
 ensure_venv() { # EXTRA...: make or mend .venv where needed
-    check_platform
+    check_system
     local wanted
     wanted="$(fingerprint)"
     if is_fresh "$wanted" "$@"; then return; fi

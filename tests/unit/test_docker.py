@@ -45,7 +45,7 @@ def test_every_mount_point_is_made_for_the_user_beforehand(service: str):
     assert set(mount_points) <= set(made)
 
 
-def test_the_image_is_for_the_platform_of_the_lock_files_on_other_machines_too():
+def test_the_image_is_for_the_platform_of_the_lock_files_wherever_it_is_built():
     assert {service["platform"] for service in COMPOSE["services"].values()} == {"linux/amd64"}
 
 

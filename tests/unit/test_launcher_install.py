@@ -53,18 +53,17 @@ class TestFirstUse:
         del project.environment["HOME"]
         assert project.run(*RUN).stdout == "ran\n"
 
-    @pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Darwin", "x86_64"), ("Linux", "aarch64")])
-    def test_a_platform_without_locked_packages_is_sent_to_docker(self, project: Project, system: str, machine: str):
-        write_program(project.programs / "uname", f"#!/bin/sh\n[ $1 = -s ] && echo {system} || echo {machine}\n")
+    def test_a_system_without_locked_packages_is_sent_to_docker(self, project: Project):
+        write_program(project.programs / "uname", "#!/bin/sh\necho Darwin\n")
         for tool in ("flock", "sha256sum"):
             write_program(project.programs / tool, f"#!/bin/sh\necho '{tool}: command not found' >&2; exit 127\n")
         result = project.run(*RUN)
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
-        assert f"Cannot install on {system} on {machine}" in line and "Use Docker" in line
+        assert "Cannot install on Darwin" in line and "Use Docker" in line
         assert project.calls() == [] and not (project.root / ".venv").exists()
 
-    def test_an_environment_with_isaac_lab_may_be_on_any_platform(self, project: Project, tmp_path: Path):
+    def test_an_environment_with_isaac_lab_may_be_on_any_system(self, project: Project, tmp_path: Path):
         write_program(project.programs / "uname", "#!/bin/sh\necho Darwin\n")
         active = project.add_environment(tmp_path / "env")
         assert project.run(*RUN, VIRTUAL_ENV=str(active)).stdout == "ran\n"
