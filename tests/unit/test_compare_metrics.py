@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cgrpo_app.compare import figures, metrics, statistics
-from cgrpo_app.compare.records import FINISHED, Record
+from cgrpo_app.compare.records import FAILED, FINISHED, Record
 from cgrpo_app.compare.references import Reference, parse_experts
+from cgrpo_app.compare.report import compute
 from cgrpo_app.compare.results import find_references
+from cgrpo_app.compare.settings import Settings
 from cgrpo_app.errors import UserError
 
 STEPS = np.array([100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 900.0, 950.0, 1000.0])
@@ -116,6 +118,91 @@ class TestAggregates:
     def test_intervals_are_the_same_every_time(self):
         scores = np.random.default_rng(1).normal(size=5)
         assert statistics.estimate(np.mean, scores) == statistics.estimate(np.mean, scores)
+
+
+class TestFiguresOfAComparison:
+    """Task S runs from -100 (random) to 100 (the given expert) with a threshold of 80, task T from 0 to 10 with 9."""
+
+    @staticmethod
+    def record(task, agent, seed, value, returns, perturbed=None):
+        """A finished run; its curve begins and ends as given, zeros between, and the last two are its last tenth."""
+        evaluation = {"episodes": 100, "return": {"mean": value, "std": 3.0}, "success": {"rate": 0.1 * seed}}
+        report = {"env_steps": 1000, "training_time_s": 4.0 + seed, "versions": {}, "hardware": {}}
+        curve = np.array([*returns[:-2], *[0.0] * (11 - len(returns)), *returns[-2:]])
+        record = Record(task, agent, seed, FINISHED, "command", None, STEPS, STEPS / 100.0, curve, evaluation)
+        record.perturbed = perturbed and dict(zip(("none", "mass x0.8", "delay 1"), (value, *perturbed), strict=True))
+        record.report = report
+        return record
+
+    @pytest.fixture
+    def content(self, monkeypatch):
+        monkeypatch.setattr(statistics, "REPETITIONS", 100)
+        records = [
+            self.record("S", "a", 1, 60.0, [80.0, 90.0], (20.0, -20.0)),
+            self.record("S", "a", 2, 20.0, [40.0, 40.0], (0.0, 0.0)),
+            self.record("S", "b", 1, 40.0, [0.0, 0.0, 100.0, 100.0, 96.0], (-100.0, -100.0)),
+            self.record("T", "a", 1, 9.0, [9.0, 9.0, 11.0]),
+            self.record("T", "a", 2, 4.0, [0.0, 0.0, 9.5, 4.0, 4.0]),
+            Record("T", "b", 1, FAILED, "command", "train: NaN"),
+        ]
+        settings = Settings(("S", "T"), ("a", "b"), (1, 2), {"S": 1000, "T": 1000}, "cpu")
+        return compute(settings, records, {"S": -100.0, "T": 0.0}, {"S": 100.0, "T": 10.0})
+
+    def test_given_experts_count_on_curves_too(self, content):
+        expected = {"random": -100.0, "expert": 100.0, "expert_curve": 100.0, "threshold": 80.0, "source": "given"}
+        assert content["references"]["S"] == pytest.approx(expected)
+        assert content["references"]["T"]["threshold"] == pytest.approx(9.0)
+
+    def test_of_runs(self, content):
+        first, *others = content["runs"]
+        assert first.pop("perturbed") == {"none": 60.0, "mass x0.8": 20.0, "delay 1": -20.0}
+        assert first == pytest.approx({
+            "task": "S", "agent": "a", "seed": 1, "state": "finished", "error": None, "command": "command",
+            "env_steps": 1000, "training_time_s": 5.0, "episodes": 100, "return": 60.0, "return_std": 3.0,
+            "success": 0.1, "last_part_return": 85.0, "last_part_std": math.sqrt(50.0), "score": 0.8,
+            "steps_to_90": 950.0, "seconds_to_90": 9.5,
+            "perturbed_score": (0.6 + 0.4) / 2, "retained": 0.5 / 0.8,
+        })  # fmt: skip
+        assert [row.get("score") for row in others] == pytest.approx([0.6, 0.7, 0.9, 0.4, None])
+        assert [row.get("steps_to_90") for row in others] == [None, 300.0, 100.0, 300.0, None]
+
+    def test_of_an_agent_on_a_task(self, content):
+        cell = content["tasks"]["S"]["a"]
+        assert cell.pop("perturbed") == {"none": 40.0, "mass x0.8": 10.0, "delay 1": -10.0}
+        curve = cell.pop("curve")["seconds"]
+        assert (curve["at"][0], curve["at"][-1]) == (1.0, 10.0) and (curve["mean"][0], curve["mean"][-1]) == (0.0, 65.0)
+        assert (curve["low"][-1], curve["high"][-1]) == (40.0, 90.0)
+        assert cell == pytest.approx({
+            "runs": 2, "finished": 2, "failed": 0, "return": 40.0, "return_min": 20.0, "return_max": 60.0,
+            "std_between_runs": math.sqrt(800.0), "std_within_runs": math.sqrt(50.0) / 2, "training_time_s": 5.5,
+            "success": 0.15, "perturbed_score": 0.5, "retained": (0.5 / 0.8 + 0.5 / 0.6) / 2, "score": 0.7,
+            "steps_to_90": None, "seconds_to_90": None, "reached": 1,
+        })  # fmt: skip
+        assert [content["tasks"]["T"]["a"][key] for key in ("steps_to_90", "seconds_to_90")] == [200.0, 2.0]
+        assert content["tasks"]["T"]["b"] == {"runs": 1, "finished": 0, "failed": 1}
+
+    def test_of_an_agent(self, content):
+        """Its scores are 0.8 and 0.6 on S, 0.9 and 0.4 on T; the other agent's 0.7, and 0 for the failed run."""
+        agents = content["agents"]
+        profile = agents["a"].pop("profile")
+        assert [profile["mean"][percent] for percent in (0, 50, 70, 85)] == [1.0, 0.75, 0.5, 0.25]
+        estimates = [agents[name].pop(key)["value"] for name in "ab" for key in ("iqm", "perturbed_iqm")]
+        assert estimates == pytest.approx([0.7, 0.5, 0.35, 0.0])
+        assert agents["a"] == pytest.approx({
+            "runs": 4, "failed": 0, "reached": 3, "steps_to_90": (300.0 + 950.0) / 2,  # 100, 300, 950 and never
+            "std_between_runs": (0.2 + 0.5) / math.sqrt(2.0) / 2,
+            "std_within_runs": (math.sqrt(50.0) / 200.0 + math.sqrt(2.0) / 10.0) / 4,
+        })  # fmt: skip
+        del agents["b"]["profile"]
+        assert agents["b"] == pytest.approx({
+            "runs": 2, "failed": 1, "reached": 1, "steps_to_90": None, "std_between_runs": None,
+            "std_within_runs": math.sqrt(8.0) / 200.0,
+        })  # fmt: skip
+
+    def test_who_beats_whom(self, content):
+        """On S one of two runs of a is better than that of b, on T both are."""
+        table = content["improvement"]
+        assert (table["a"]["b"]["value"], table["b"]["a"]["value"]) == (0.75, 0.25)
 
 
 class TestExperts:
