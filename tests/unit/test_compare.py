@@ -6,7 +6,6 @@
 import csv
 import json
 import multiprocessing
-import os
 import random
 import shlex
 import shutil
@@ -18,7 +17,7 @@ import pytest
 
 from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
-from cgrpo_app.compare.processes import locked, share_cores
+from cgrpo_app.compare.processes import locked
 from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import Run
 from cgrpo_app.compare.settings import Settings, command_of, seeds_option
@@ -106,6 +105,11 @@ class TestKills:
     def test_a_training_that_is_killed_alone_goes_on(self, tmp_path):
         content = results(compare(tmp_path / "out", agents=("td3",), tasks=(CHEETAH,)))
         assert [row["state"] for row in content["runs"]] == ["finished", "finished"]
+
+    def test_one_that_gets_further_before_each_kill_goes_on(self, tmp_path):
+        """Killed four times, two iterations apart: three in one place would be its end."""
+        (row,) = results(compare(tmp_path / "out", agents=("gpg",), tasks=(CHEETAH,), seeds="1"))["runs"]
+        assert row["state"] == "finished"
 
     def test_one_that_never_gets_further_fails(self, tmp_path):
         content = results(compare(tmp_path / "out", agents=("trpo",), tasks=(CHEETAH,), seeds="1"))
@@ -198,12 +202,6 @@ class TestWhatIsRun:
         shutil.move(out, tmp_path / "out")
         main(["--report_only", "--out", str(tmp_path / "out")], FAKE_SCRIPTS)
         assert (tmp_path / "out" / "report.html").read_text() == (whole / "report.html").read_text()
-
-    def test_processes_get_equal_shares_of_the_cores(self):
-        cores = sorted(os.sched_getaffinity(0))
-        assert share_cores(1) == [cores]
-        assert [len(share) for share in share_cores(3 * len(cores))] == [1] * 3 * len(cores)
-        assert sorted(core for share in share_cores(len(cores)) for core in share) == cores
 
 
 class TestReport:
@@ -328,6 +326,14 @@ class TestSentences:
         lines = self.sentences({"a": 1, "b": 5, "c": 5}, unfinished=("a",), reached=5)
         assert [line.split()[0] for line in lines[:4]] == ["b", "A", "b", "b"] and "beats one of c" in lines[1]
         assert lines[4].startswith("Not finished yet: 1 run of a.") and len(lines) == 5
+
+    def test_green_marks_the_best_of_each_column(self):
+        """Returns, scores and shares are the better the higher they are, steps, seconds and spreads the lower."""
+        high = ("return", "success", "score", "perturbed_score", "retained")
+        low = ("steps_to_90", "seconds_to_90", "std_between_runs", "std_within_runs")
+        cells = {name: dict.fromkeys((*high, *low), value) for name, value in (("a", 1.0), ("b", 2.0), ("c", None))}
+        content = {"agents": {}, "improvement": {}, "runs": [], "tasks": {"T": cells}, "settings": {"seeds": [1, 2, 3]}}
+        assert findings(content)["best_cells"]["T"] == dict.fromkeys(high, "b") | dict.fromkeys(low, "a")
 
     def test_where_no_agent_is_complete_only_that_is_said(self):
         (line,) = self.sentences({"a": 1, "b": 5}, unfinished=("a", "b"), reached=1)

@@ -5,7 +5,8 @@
 
 A run has 10 iterations of 100 env steps. Its curve depends on task, agent and seed alone, its clock on the iteration.
 Agents break in ways of their own: ``grpo`` with seed 2 stops with an error, ``td3`` is killed in the middle once,
-``trpo`` whenever it comes there. A ``clip_param`` far from 0.2 learns slower, one above 0.39 is a mistake.
+``trpo`` whenever it comes there, ``gpg`` two iterations after each start. A ``clip_param`` far from 0.2 learns slower,
+one above 0.39 is a mistake.
 """
 
 import argparse
@@ -61,6 +62,8 @@ def learn(folder: Path, task: str, agent: str, seed: int, done: int, quality: fl
             print("a line before\nerror: NaN or Inf in iteration 6: reward of env 3.", file=sys.stderr)
             sys.exit(2)
         if i == 6 and (agent == "trpo" or (agent == "td3" and done == 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if agent == "gpg" and i == done + 3:
             os.kill(os.getpid(), signal.SIGKILL)
         write_table(folder / "progress.csv", curve[:i])
         if i % 2 == 0:
