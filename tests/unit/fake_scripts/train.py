@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 ITERATIONS, STEPS = 10, 100
-PAUSE_S = 0.02
+PAUSE_S = float(os.environ.get("FAKE_PAUSE_S", "0.02"))
 
 
 def main() -> None:
