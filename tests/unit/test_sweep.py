@@ -6,14 +6,15 @@
 import csv
 import html
 import json
-import multiprocessing
+import re
 import shlex
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from kills import kill_when
 from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -68,6 +69,14 @@ def sweep(out: Path, *options: str, agent="cgrpo") -> dict:
     return json.loads((out / "results.json").read_text())
 
 
+def training(folder: Path, returns: list[float]) -> SimpleNamespace:
+    """A training with this learning curve."""
+    folder.mkdir()
+    rows = [f"{i},{100 * i},{i},{value}" for i, value in enumerate(returns, start=1)]
+    (folder / "progress.csv").write_text("\n".join(["iteration,env_steps,wall_time_s,Train/mean_reward", *rows, ""]))
+    return SimpleNamespace(training_folder=folder, any_training_folder=folder)
+
+
 class TestSearch:
     def test_a_grid_tries_all_and_names_the_best(self, tmp_path):
         """The fake trainer likes 0.2 best and refuses 0.4."""
@@ -82,7 +91,12 @@ class TestSearch:
         assert content["importances"][CLIP] > 0.9
         rows = list(csv.DictReader((out / "results.csv").open()))
         assert len(rows) == 8 and {row["state"] for row in rows} >= {"finished", "failed"}
+        assert list(rows[0]) == ["number", "state", "return", "std", "std_between_runs", "error", CLIP, POLICIES]
         page = (out / "report.html").read_text()
+        finished = [row for row in content["trials"] if row["state"] == "finished"]
+        shown = [int(number) for number in re.findall(r"<tr><td>(\d+)", page)]
+        best_first = sorted(finished, key=lambda row: row["return"], reverse=True)
+        assert shown[: len(finished)] == [row["number"] for row in best_first]
         assert "clip_param=0.4: is too large." in page and "http" not in page.replace("http://www.w3.org", "")
 
     def test_the_command_of_the_best_is_the_one_that_was_run(self, tmp_path, trainings):
@@ -103,6 +117,22 @@ class TestSearch:
         ends = [float(list(csv.DictReader(table.open()))[-1]["Train/mean_reward"]) for table in tables]
         assert trial["return"] == pytest.approx(np.mean(ends))
         assert trial["std_between_runs"] == pytest.approx(np.std(ends, ddof=1)) and trial["std"] == 0.0
+
+    def test_a_trial_is_judged_by_the_mean_of_its_seeds(self, tmp_path):
+        """Of 20 points the last two count: 10 and 14 of one seed, with a variance of 8, and 20 twice of the other."""
+        runs = tuple(training(tmp_path / str(end), [0.0] * 18 + end) for end in ([10.0, 14.0], [20.0, 20.0]))
+        value, spreads = search.judge(runs)
+        assert value == 16.0
+        assert spreads == pytest.approx({"std_within_runs": 8**0.5 / 2, "std_between_runs": 32**0.5})
+
+    def test_reports_of_the_second_seed_follow_those_of_the_first(self, tmp_path):
+        """Three tenths of the second training are done, after the ten of the first."""
+        first, second = training(tmp_path / "1", [1.0, 2.0]), training(tmp_path / "2", [3.0, 4.0])
+        first.training_step, second.training_step, second.progress = lambda: None, lambda: "train", lambda: 0.35
+        trial = Mock(**{"should_prune.return_value": False})
+        worker = search._Worker([0], trial, runs=(first, second), reported=10)
+        search.Search(*[None] * 6)._report(worker)
+        trial.report.assert_called_once_with(4.0, 13)
 
     def test_poor_trials_are_pruned(self, tmp_path):
         """Six good trials in turn, then bad ones, which are below the median from the start."""
@@ -136,15 +166,9 @@ class TestSearch:
         """``kill -9`` in the middle of trials: the next call tries the same ones, and no configuration is lost."""
         out = tmp_path / "out"
         options = ("--grid", "--search", "clip_param=0.1,0.15,0.2,0.25,0.3", "num_policies=1,2")
-        fork = multiprocessing.get_context("fork")
-        for moment in (0.5, 0.9, 0.6):
-            process = fork.Process(target=sweep, args=(out, *options))
-            process.start()
-            while not list(out.rglob("model_*.pt")):
-                time.sleep(0.02)
-            time.sleep(moment)
-            process.kill()
-            process.join()
+        for name in ("model_2.pt", "report.json", "model_8.pt"):
+            before = set(out.rglob(name))
+            kill_when(lambda name=name, before=before: set(out.rglob(name)) > before, sweep, out, *options)
         content = sweep(out, *options)
         tried = {(row["params"][CLIP], row["params"][POLICIES]) for row in content["trials"]}
         assert len(tried) == 10 and content["best"]["params"][CLIP] == 0.2
