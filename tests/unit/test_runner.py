@@ -31,6 +31,8 @@ CONFIGS = {
     "cgrpo": runner_cfg,
     "full": lambda: runner_cfg(**FULL),
     "clusters": lambda: runner_cfg(estimator="state_cluster", num_policies=2),
+    "time_step": lambda: runner_cfg(estimator="time_step", estimator_options={}),
+    "episode": lambda: runner_cfg(estimator="episode", estimator_options={"group_size": 2}),
     "ppo": ppo_cfg,
     "ppo_linear": lambda: ppo_cfg({"schedule": "linear", "reward_normalization": True}),
 }
@@ -94,10 +96,11 @@ def test_same_seed_same_run(name):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(name, tmp_path):
+    random_ages = name == "time_step"  # which compares steps of the same age
     whole = make(CONFIGS[name](), tmp_path / "whole")
-    whole.learn(5)
+    whole.learn(5, init_at_random_ep_len=random_ages)
     first = make(CONFIGS[name](), tmp_path / "parts")
-    first.learn(2)
+    first.learn(2, init_at_random_ep_len=random_ages)
     torch.rand(17)  # whatever else happens between the two processes
     second = make(CONFIGS[name](), tmp_path / "parts", seed=99)
     second.load(str(tmp_path / "parts" / "model_2.pt"))
@@ -112,6 +115,12 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(name, tmp_path):
             k: v for k, v in b.items() if not k.startswith(timed)
         }
     assert float(table(tmp_path / "parts")[-1]["wall_time_s"]) > float(table(tmp_path / "parts")[1]["wall_time_s"])
+
+
+def test_the_algorithm_draws_by_the_seed_of_its_settings():
+    first, second = (state(make({**runner_cfg(), "seed": seed})) for seed in (3, 4))
+    for name in ("policy_state_dict.vectors", "estimator_state_dict.features.cosines.directions", "generator_state"):
+        assert not torch.equal(first[f".{name}"], second[f".{name}"]), name
 
 
 def test_resuming_from_an_earlier_checkpoint_forgets_the_later_rows(tmp_path):
@@ -155,6 +164,7 @@ def test_random_initial_ages_at_the_start_only(tmp_path):
     runner.env.fault = lambda step, obs, rewards: ages.append(runner.env.episode_length_buf.clone())
     runner.learn(1, init_at_random_ep_len=True)
     assert len(set(ages[0].tolist())) > 4
+    assert torch.equal(ages[0], torch.where(ages[0] == 0, 0, runner.alg.rollout.episode_steps[0] + 1))
     resumed = make(folder=tmp_path)
     resumed.load(str(tmp_path / "model_1.pt"))
     before = runner.env.episode_length_buf.clone()
