@@ -81,6 +81,21 @@ class DummyEnv(VecEnv):
         return 2.0 * torch.rand(self.num_envs, 2, device=self.device) - 1.0
 
 
+class GroupedEnv(DummyEnv):
+    """Start groups of 8 that begin every ``max_episode_length`` steps, together and at one place.
+
+    Who ends early goes on until then.
+    """
+
+    def step(self, actions: torch.Tensor) -> tuple[TensorDict, torch.Tensor, torch.Tensor, dict[str, Any]]:
+        if self.steps % self.max_episode_length == self.max_episode_length - 1:
+            self.episode_length_buf.fill_(self.max_episode_length - 1)
+        return super().step(actions)
+
+    def _start_positions(self) -> torch.Tensor:
+        return (2.0 * torch.rand(self.num_envs // 8, 2, device=self.device) - 1.0).repeat_interleave(8, dim=0)
+
+
 class DummyEnvState:
     """Saves and restores a :class:`DummyEnv`."""
 

@@ -10,13 +10,14 @@ import shutil
 
 import pytest
 import torch
-from dummy_env import DummyEnv, runner_cfg
+from dummy_env import DummyEnv, GroupedEnv, runner_cfg
 from plain_update import PlainPolicy, own_samples, plain_features, plain_update
 
 from cgrpo_lab.advantages import GroupAdvantages
 from cgrpo_lab.algorithms import CGRPO, cgrpo
 from cgrpo_lab.algorithms.group_adam import GroupAdam
 from cgrpo_lab.algorithms.loss import Loss
+from cgrpo_lab.algorithms.objective import normalize_by_group
 from cgrpo_lab.reference import MixtureReference
 
 FULL = {
@@ -256,6 +257,19 @@ def test_one_group_of_episodes_keeps_the_base_clip_whatever_share_of_steps_is_ju
     torch.testing.assert_close(comparison.clip, torch.full((2,), alg.cfg.clip_param), rtol=1e-6, atol=0.0)
 
 
+def test_what_is_not_judged_neither_counts_nor_teaches():
+    env = GroupedEnv(16, max_episode_length=4)
+    alg, _ = build(env, num_policies=2, num_groups=2, estimator="episode", estimator_options={})
+    raw = alg.rollout.per_policy(collect(alg, env))
+    judged = alg.rollout.per_policy(alg.estimator(alg.rollout).judged)
+    assert judged.any(dim=1).all() and not judged.all(dim=1).any()
+    expected, _, _ = normalize_by_group(raw, alg.groups, 2, judged)
+    torch.testing.assert_close(alg.comparison.advantages, expected)
+    assert not alg.comparison.advantages[~judged].any()
+    for n in range(2):
+        assert alg.comparison.advantages[n, judged[n]].std().item() == pytest.approx(1.0, rel=1e-5)
+
+
 def test_singleton_groups_are_normalised_policy_by_policy():
     alg, env = build(num_policies=3, num_groups=3)
     differentiate(alg)
@@ -310,6 +324,15 @@ def test_every_policys_reward_is_told_where_there_are_several():
     assert not any(name.startswith("Policy/reward") for name in alone.metrics)
 
 
+def test_the_weakest_is_replaced_every_replace_interval_iterations():
+    alg, env = build(num_policies=3, replace_interval=2, replace_noise=0.0)
+    for replaced in (False, True, False):
+        collect(alg, env)
+        alg.update()
+        rows = alg.policy.vectors
+        assert any(torch.equal(rows[i], rows[j]) for i, j in ((0, 1), (0, 2), (1, 2))) == replaced
+
+
 def record_rates(alg):
     """Learning rate of every step that the optimiser takes from now on."""
     used, step = [], alg.optimizer.step
@@ -321,26 +344,44 @@ def record_rates(alg):
 def test_learning_rate_schedules(schedule):
     alg, env = build(cfg=runner_cfg(num_steps=6, max_iterations=4, learning_rate=0.01, schedule=schedule))
     used, seen = record_rates(alg), []
-    for _ in range(5):
+    for _ in range(6):
         collect(alg, env)
         alg.update()
         seen.append(alg.learning_rate)
         assert set(used) == {alg.learning_rate}
         used.clear()
-    expected = {"fixed": [0.01] * 5, "linear": [0.01, 0.0075, 0.005, 0.0025, 0.0]}[schedule]
+    expected = {"fixed": [0.01] * 6, "linear": [0.01, 0.0075, 0.005, 0.0025, 0.0, 0.0]}[schedule]
     assert seen == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("kl", "rate"), [(0.03, 0.01 / 1.5), (0.01, 0.01), (0.001, 0.015), (math.nan, 0.01)])
-def test_adaptive_learning_rate(kl, rate):
+@pytest.mark.parametrize(
+    ("before", "kl", "rate"),
+    [
+        (0.006, 0.03, 0.004),
+        (0.004, 0.01, 0.004),
+        (0.004, 0.001, 0.006),
+        (0.004, math.nan, 0.004),
+        # Between 1e-5 and 1e-2.
+        (1.2e-5, 0.03, 1e-5),
+        (0.009, 0.001, 0.01),
+    ],
+)
+def test_adaptive_learning_rate(before, kl, rate):
     # Desired 0.01: above 0.02 the rate is divided by 1.5, below 0.005 multiplied by it.
-    alg, env = build(learning_rate=0.01, schedule="adaptive")
+    alg, _ = build(learning_rate=before, schedule="adaptive")
     alg.rate.adapt(kl)
-    assert alg.learning_rate == pytest.approx(rate, rel=1e-6) or kl == 0.001 and alg.learning_rate == 0.01
-    collect(alg, env)
-    rate, used = alg.learning_rate, record_rates(alg)
-    alg.update()
-    assert set(used) == {rate}
+    assert alg.learning_rate == pytest.approx(rate, rel=1e-6)
+
+
+@pytest.mark.parametrize(("desired_kl", "factor"), [(1e-9, 1 / 1.5), (1e3, 1.5)])
+def test_an_update_adapts_the_rate_of_the_next(desired_kl, factor):
+    alg, env = build(learning_rate=0.004, schedule="adaptive", desired_kl=desired_kl)
+    used = record_rates(alg)
+    for expected in (0.004, 0.004 * factor):
+        collect(alg, env)
+        alg.update()
+        assert used == pytest.approx([expected] * 8)
+        used.clear()
 
 
 def test_noise_comes_back_from_the_end_of_its_range():

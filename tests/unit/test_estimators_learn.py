@@ -5,7 +5,7 @@
 
 import pytest
 import torch
-from dummy_env import DummyEnv, runner_cfg
+from dummy_env import GroupedEnv, runner_cfg
 
 from cgrpo_lab.algorithms import CGRPO
 
@@ -23,18 +23,6 @@ CASES = {
         {"value_options": {"num_cosines": 16, "bandwidth": 0.7}, "clustering_options": {"num_clusters": 16}},
     ),
 }
-
-
-class GroupedEnv(DummyEnv):
-    """Start groups of 8 that begin every 16th step, together and at one place; who ends early goes on until then."""
-
-    def step(self, actions):
-        if self.steps % self.max_episode_length == self.max_episode_length - 1:
-            self.episode_length_buf.fill_(self.max_episode_length - 1)
-        return super().step(actions)
-
-    def _start_positions(self):
-        return (2.0 * torch.rand(self.num_envs // 8, 2) - 1.0).repeat_interleave(8, dim=0)
 
 
 @pytest.mark.parametrize("case", CASES)

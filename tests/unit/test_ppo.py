@@ -60,10 +60,10 @@ def test_networks_start_as_the_group_policies_do():
 def test_linear_schedule_ends_at_zero():
     runner = make(schedule="linear", learning_rate=1.0e-3)
     rates = []
-    for _ in range(20):
+    for _ in range(22):
         runner.learn(1)
         rates.append(runner.alg.optimizer.param_groups[0]["lr"])
-    assert rates == pytest.approx([1.0e-3 * (1.0 - i / 20) for i in range(20)])
+    assert rates == pytest.approx([1.0e-3 * (1.0 - i / 20) for i in range(20)] + [0.0, 0.0])
 
 
 @pytest.mark.parametrize("schedule", ["fixed", "linear", "adaptive"])
