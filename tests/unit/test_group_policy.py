@@ -11,7 +11,7 @@ from rsl_rl.models import MLPModel
 from tensordict import TensorDict
 from torch import nn
 
-from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, SquashedGaussianDistribution, gaussian
+from cgrpo_lab.policies import DeployedPolicy, GroupPolicy, HiddenLayers, SquashedGaussianDistribution, gaussian
 
 N, B, D, A = 3, 7, 5, 2
 
@@ -58,6 +58,16 @@ def test_stack_equals_separate_networks_in_values_and_gradients(name, activation
         for i, linear in enumerate(linears):
             torch.testing.assert_close(gradients[2 * i][n].T, linear.weight.grad, rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(gradients[2 * i + 1][n, 0], linear.bias.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_hidden_layers_are_those_of_one_policy_behind_the_normaliser():
+    policy = make()
+    policy.update_normalization(3.0 * random(3, 50, D) + 2.0)
+    obs = random(1, B, D)
+    hidden = separate(policy, 1, nn.ELU)[:-1]
+    expected = hidden(policy.obs_normalizer(obs))
+    assert not torch.allclose(expected, hidden(obs), atol=0.1)
+    torch.testing.assert_close(HiddenLayers(policy, 1)(obs), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_policies_are_independent():

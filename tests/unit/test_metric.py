@@ -3,6 +3,8 @@
 
 """The metric of states that the closed-form value learns from its own gradients."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -69,6 +71,18 @@ def ridge_rollout(seed):
     direction = torch.randn(12, generator=torch.Generator().manual_seed(7))
     rollout.rewards.copy_(torch.cos(2.0 * rollout.states[:-1] @ (direction / direction.norm())))
     return rollout
+
+
+def test_the_metric_is_that_of_the_new_value_at_all_states_of_the_rollout():
+    options = {"freeze_encoder": None, "num_cosines": 16, "renew_interval": 1}
+    estimator = LeastSquares(num_states=12, device="cpu", generator=torch.Generator().manual_seed(0), **options)
+    for seed in range(2):
+        rollout = ridge_rollout(seed)
+        estimator(rollout)
+    states, observations = rollout.states[:-1].flatten(0, 1), rollout.observations[:-1].flatten(0, 1)
+    expected = copy.deepcopy(estimator.next_features.cosines)
+    expected.set_metric(metric_from(gradient_outer_product(estimator.value, states, observations)))
+    torch.testing.assert_close(estimator.next_features.cosines.frequencies, expected.frequencies, rtol=1e-4, atol=1e-4)
 
 
 def test_learned_directions_explain_what_random_ones_do_not():
