@@ -5,9 +5,11 @@
 
 import csv
 import errno
+import itertools
 import logging
 import math
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -214,7 +216,9 @@ def test_tensorboard_has_every_iteration_when_the_run_ends(tmp_path):
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     assert [event.step for event in events.Scalars("Train/mean_reward")] == [1, 2, 3]
-    assert events.Scalars("Train/success")[-1].value == pytest.approx(float(table(tmp_path)[-1]["Train/success"]))
+    # The table has six digits.
+    in_table = float(table(tmp_path)[-1]["Train/success"])
+    assert events.Scalars("Train/success")[-1].value == pytest.approx(in_table, rel=1e-5)
 
 
 def test_statistics_equal_those_of_a_plain_count(tmp_path):
@@ -236,29 +240,67 @@ def test_statistics_equal_those_of_a_plain_count(tmp_path):
     assert runner.last_metrics["Train/mean_reward"] == pytest.approx(sum(finished) / len(finished), rel=1e-5)
 
 
-def test_the_best_checkpoint_is_that_of_the_highest_return(tmp_path, monkeypatch):
-    runner = make({**runner_cfg(), "save_interval": 1}, tmp_path)
-    returns = iter([1.0, 3.0, math.nan, 2.0, None, 3.5])
-    collect = runner.statistics.collect
+def script_returns(runner, *returns):
+    """Let the iterations to come report these returns; None: no episode has ended yet."""
+    collect, script = runner.statistics.collect, iter(returns)
 
     def scripted():
-        means, value = collect(), next(returns)
+        means, value = collect(), next(script)
         means.pop("return", None)
         return means if value is None else {**means, "return": value}
 
-    monkeypatch.setattr(runner.statistics, "collect", scripted)
+    runner.statistics.collect = scripted
+
+
+def best_iteration(folder):
+    return torch.load(folder / "model_best.pt", weights_only=True)["iter"]
+
+
+def test_the_best_checkpoint_is_that_of_the_highest_return(tmp_path):
+    runner = make({**runner_cfg(), "save_interval": 1}, tmp_path)
+    script_returns(runner, 1.0, 3.0, math.nan, 2.0, None, 3.5)
     best = []
     for _ in range(6):
         runner.learn(1)
-        best.append(torch.load(tmp_path / "model_best.pt", weights_only=True)["iter"])
+        best.append(best_iteration(tmp_path))
     assert best == [1, 2, 2, 2, 2, 6]
 
 
+def test_a_resumed_run_keeps_the_best_checkpoint_until_a_higher_return(tmp_path):
+    runner = make(folder=tmp_path)
+    script_returns(runner, 3.0)
+    runner.learn(1)
+    resumed = make(folder=tmp_path)
+    resumed.load(str(tmp_path / "model_1.pt"))
+    script_returns(resumed, 2.0, 3.5)
+    for best in (1, 3):
+        resumed.learn(1)
+        assert best_iteration(tmp_path) == best
+
+
 def test_no_best_checkpoint_before_an_episode_has_ended(tmp_path):
-    make(folder=tmp_path, env=DummyEnv(16, max_episode_length=10_000)).learn(1)
+    # From the origin, three steps of at most 0.3 in each direction do not leave the circle of radius 1.6.
+    env = DummyEnv(16, max_episode_length=10_000)
+    env.position.zero_()
+    make(runner_cfg(num_steps=3), tmp_path, env=env).learn(1)
     assert (tmp_path / "model_1.pt").exists()
-    if "Train/mean_reward" not in table(tmp_path)[0]:
-        assert not (tmp_path / "model_best.pt").exists()
+    assert "Train/mean_reward" not in table(tmp_path)[0]
+    assert not (tmp_path / "model_best.pt").exists()
+
+
+def test_times_of_a_run_by_hand(monkeypatch):
+    # Every look at the clock takes a second. An iteration has five: when it begins, after 1 s of collecting, twice
+    # around the advantages and, after 3 s of learning, at its end.
+    monkeypatch.setattr(cgrpo_runner, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+    runner, told = make(), []
+    monkeypatch.setattr(runner.run_log, "add", lambda *args: told.append((args[3], args[4])))
+    runner.learn(3)
+    assert [eta for _, eta in told] == [10.0, 5.0, 0.0]
+    for i, (metrics, _) in enumerate(told):
+        assert metrics["wall_time_s"] == 5.0 * (i + 1)
+        assert metrics["Perf/total_fps"] == 256 / 4
+        assert metrics["Perf/collection_time"] == metrics["Perf/advantage_time"] == 1.0
+        assert metrics["Perf/learning_time"] == 3.0
 
 
 def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
