@@ -253,7 +253,7 @@ prepare() { # EXTRA...: a Python that can import the project and what it needs
         ensure_venv "$@"
     else
         local missing modules=(gymnasium_robotics imageio_ffmpeg mujoco mujoco_usd_converter onnxruntime sklearn)
-        if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest xdist); fi
+        if [[ " $* " == *" dev "* ]]; then modules+=(hypothesis pytest pytest_timeout xdist); fi
         if [[ " $* " == *" baselines "* ]]; then modules+=(skrl); fi
         if [[ " $* " == *" compare "* ]]; then modules+=(arch optuna); fi
         missing="$(missing_modules "$python" "${modules[@]}")"

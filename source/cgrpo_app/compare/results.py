@@ -193,15 +193,20 @@ def summarize_agent(comparison: Comparison, rows: list[dict[str, Any]], agent: s
 
 
 def scores_by_task(comparison: Comparison, rows: list[dict[str, Any]], agent: str, key: str) -> list[np.ndarray] | None:
-    """Scores of an agent's runs by task; None unless it has runs on every task on which anybody has this score."""
+    """Scores of an agent's runs by task; None unless all are there, on every task on which anybody has this score.
+
+    Means and intervals over other seeds and tasks than those of other agents could not be compared with theirs.
+    """
     tasks = [
         task for task in comparison.references if any(row["task"] == task and row.get(key) is not None for row in rows)
     ]
     scores = []
     for task in tasks:
-        judged = [row for row in rows if (row["task"], row["agent"]) == (task, agent) and row["state"] != UNFINISHED]
-        scores.append(np.array([FAILED_SCORE if row["state"] == FAILED else row[key] for row in judged]))
-    return scores if scores and all(len(task) for task in scores) else None
+        mine = [row for row in rows if (row["task"], row["agent"]) == (task, agent)]
+        if not mine or any(row["state"] == UNFINISHED for row in mine):
+            return None
+        scores.append(np.array([FAILED_SCORE if row["state"] == FAILED else row[key] for row in mine]))
+    return scores or None
 
 
 def improvements(comparison: Comparison, rows: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
