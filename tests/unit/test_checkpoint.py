@@ -71,13 +71,14 @@ def test_a_place_that_cannot_be_written(tmp_path, where):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_parameter_that_is_not_finite_is_never_written(tmp_path, value):
+@pytest.mark.parametrize("part", ["optimizer_state_dict", "estimator_state_dict", "state_normalizer_state_dict"])
+def test_a_parameter_that_is_not_finite_is_never_written(tmp_path, part, value):
     path = tmp_path / "model_3.pt"
     write_checkpoint(path, content())
     before = path.read_bytes()
     bad = content()
-    bad["optimizer_state_dict"] = {"state": {0: {"exp_avg": torch.tensor([0.0, value])}}}
-    with pytest.raises(CheckpointError, match=r"model_3.pt.*optimizer_state_dict.state.0.exp_avg holds NaN or Inf"):
+    bad[part] = {"state": {0: {"exp_avg": torch.tensor([0.0, value])}}}
+    with pytest.raises(CheckpointError, match=rf"model_3.pt.*{part}.state.0.exp_avg holds NaN or Inf"):
         write_checkpoint(path, bad)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 

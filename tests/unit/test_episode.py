@@ -211,10 +211,11 @@ def test_says_once_that_nothing_is_judged(caplog):
 
 
 def test_says_once_that_starts_differ(caplog):
-    # One of two groups begins in one state.
+    # One of two groups begins in one state up to noise of 0.1, the other does not: 0.3 is more than noise.
     rollout = random_rollout(4, 4, 2, seed=0, ends=0.0)
     rollout.time_outs[-1] = True
-    rollout.states[0, 1] = rollout.states[0, 0]
+    rollout.states[0, 1] = rollout.states[0, 0] + 0.1
+    rollout.states[0, 3] = rollout.states[0, 2] - 0.3
     estimator = make(group_size=2)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):

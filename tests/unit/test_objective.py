@@ -275,3 +275,13 @@ def test_samples_that_are_not_judged_are_left_out_of_the_group():
     alone, alone_std, _ = objective.normalize_by_group(advantages[:, :10], torch.tensor([0]), 1)
     assert torch.allclose(normalized[:, :10], alone) and torch.allclose(std, alone_std)
     assert torch.equal(normalized[:, 10:], torch.zeros(1, 10)) and degenerate == 0
+
+
+def test_a_small_group_is_divided_by_the_deviation_of_the_samples_that_are_judged():
+    # Group 0: 0 and 10 are judged, too few. Group 1: five of each. Six zeros and six tens: variance 12 * 25 / 11.
+    advantages = torch.tensor([[0.0, 10.0] + [1000.0] * 8, [0.0] * 5 + [10.0] * 5])
+    judged = advantages < 1000.0
+    normalized, _, _ = objective.normalize_by_group(advantages, torch.tensor([0, 1]), 2, judged)
+    one, other = 5.0 / math.sqrt(300.0 / 11.0), 5.0 / math.sqrt(250.0 / 9.0)
+    expected = torch.tensor([[-one, one] + [0.0] * 8, [-other] * 5 + [other] * 5])
+    torch.testing.assert_close(normalized, expected)
