@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from cgrpo_lab.advantages.state_cluster import make_clusterer
 from cgrpo_lab.clustering import CLUSTERERS, DBSCAN, KMeans, Refitting, backends
 from cgrpo_lab.clustering.distances import nearest
 from cgrpo_lab.clustering.memory import Batches
@@ -88,6 +89,10 @@ def test_reach_takes_in_noise_near_a_cluster():
     }
     assert labels[1.0] == [0, 0, 0, 0, -1, -1]
     assert labels[2.0] == [0, 0, 0, 0, 0, -1]
+    # For states, 2 is the default.
+    states = make_clusterer("dbscan", {"eps": eps, "min_samples": 2}, 1, seeded())
+    states.update(points)
+    assert states.predict(points).tolist() == labels[2.0]
 
 
 def test_labels_more_points_than_it_compares():

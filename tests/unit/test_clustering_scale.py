@@ -51,15 +51,20 @@ def test_agreement_by_hand():
 # -- Refits ------------------------------------------------------------------------------------------------------------
 
 
-def test_labels_that_stay_are_refitted_less_often_of_fewer_points():
+def test_labels_that_stay_are_refitted_less_often_of_fewer_points(monkeypatch):
     refitting = Refitting(KMeans(3, generator=seeded(), max_fit_points=200), max_interval=4, min_fit_points=60)
-    fits, points = [], []
+    fits, points, looked_at = [], [], []
+    inner = refitting.clusterer._fit
+    monkeypatch.setattr(
+        refitting.clusterer, "_fit", lambda points, frame: looked_at.append(len(points)) or inner(points, frame)
+    )
     for seed in range(16):
         fits.append(refitting.update(clouds([0.0, 30.0, 60.0], seed=seed)))
         points.append(int(refitting.fit_points))
     # The second fit finds no drift: every 2nd iteration from there on, then every 4th.
     assert [i for i, fitted in enumerate(fits) if fitted] == [0, 1, 3, 7, 11, 15]
     assert points[:4] == [200, 100, 100, 60]
+    assert looked_at == [200, 200, 100, 60, 60, 60]
     assert refitting.outcomes.tolist() == [6, 0, 0]
 
 
@@ -73,6 +78,17 @@ def test_labels_that_drift_are_refitted_more_often_of_more_points():
         seed += 1
     assert refitting.drift > 0.2
     assert (int(refitting.interval), int(refitting.fit_points)) == (before[0] // 2, before[1] * 2)
+
+
+@pytest.mark.parametrize(
+    ("drift", "interval", "points"), [(0.04, 8, 200), (0.06, 4, 400), (0.19, 4, 400), (0.21, 2, 800)]
+)
+def test_drift_below_a_twentieth_is_little_and_above_a_fifth_is_much(drift, interval, points):
+    refitting = Refitting(KMeans(3, generator=seeded(), max_fit_points=1000), max_interval=16, min_fit_points=100)
+    refitting.interval.fill_(4)
+    refitting.fit_points.fill_(400)
+    refitting._adapt(drift)
+    assert (int(refitting.interval), int(refitting.fit_points)) == (interval, points)
 
 
 def test_every_iteration_is_fitted_unless_told_otherwise():
@@ -148,6 +164,21 @@ def test_an_estimator_values_frozen_clusters_anew_and_keeps_those_it_does_not_vi
     assert estimator.clusterer.age == 1
     assert estimator.group_values[clusters[0]] == pytest.approx(6.0)
     assert estimator.group_values[clusters[1]] == pytest.approx(2.0)
+
+
+def test_clusters_of_a_new_fit_do_not_keep_the_values_of_those_before():
+    options = {"clustering": "kmeans", "clustering_options": {"num_clusters": 2}}
+    estimator = make_estimator("state_cluster", num_states=2, device="cpu", generator=seeded(), gamma=0.5, **options)
+    rollout = empty_rollout(10, 40, 2)
+    rollout.states.copy_(clouds([0.0, 100.0], count=220).view(11, 40, 2))
+    rollout.rewards.fill_(1.0)
+    estimator(rollout)
+    torch.testing.assert_close(estimator.group_values, torch.full((3,), 2.0))
+    # All in one place: the other cluster is empty now and takes the value of all, 3 / (1 - 1/2).
+    rollout.states.zero_()
+    rollout.rewards.fill_(3.0)
+    estimator(rollout)
+    torch.testing.assert_close(estimator.group_values, torch.full((3,), 6.0))
 
 
 @pytest.mark.parametrize("estimator", ["state_cluster", "value_centred"])
@@ -313,8 +344,8 @@ def test_what_dbscan_asks_of_cuml(cuml, algorithm):
     assert cuml["out_dtype"] == "int64"
 
 
-def test_what_kmeans_asks_of_cuml(cuml):
-    start = torch.ones(2, 2)
+@pytest.mark.parametrize(("start", "restarts"), [(None, 4), (torch.ones(2, 2), 1)])
+def test_what_kmeans_asks_of_cuml(cuml, start, restarts):
     backends.kmeans(
         torch.zeros(5, 2),
         num_clusters=2,
@@ -324,8 +355,8 @@ def test_what_kmeans_asks_of_cuml(cuml):
         backend="cuml",
         max_samples_per_batch=64,
     )
-    assert cuml["n_init"] == 1
-    assert cuml["init"] is start
+    assert cuml["n_init"] == restarts
+    assert cuml.get("init") is start
     assert cuml["random_state"] == 7
     assert cuml["max_samples_per_batch"] == 64
 
