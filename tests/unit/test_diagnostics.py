@@ -3,6 +3,7 @@
 
 """What an iteration tells about itself, by hand and by other implementations, and what is said when it looks bad."""
 
+import itertools
 import logging
 import math
 
@@ -14,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cgrpo_lab.algorithms import CGRPO
-from cgrpo_lab.algorithms.diagnostics import policy_distances, reward_distribution, silhouette
-from cgrpo_lab.algorithms.loss import ratio_statistics
+from cgrpo_lab.algorithms.diagnostics import diagnose, policy_distances, reward_distribution, silhouette
+from cgrpo_lab.algorithms.loss import Comparison, ratio_statistics
 from cgrpo_lab.policies import GroupPolicy
+from cgrpo_lab.rollouts import GroupRollout
 from cgrpo_lab.runners.warning_signs import PATIENCE, SIGNS, WarningSigns
 
 
@@ -66,6 +68,41 @@ def test_ratio_statistics_by_hand():
     assert found["kl"].item() == pytest.approx(kl * third * half, rel=1e-5)
 
 
+def test_ratio_statistics_of_weighted_samples_by_hand():
+    # Ratio 0.5 weighs three times what 1.5 does.
+    ratios = [(torch.tensor([[0.5, 1.5]]).log(), torch.tensor([[1.5, 0.5]]))]
+    found = ratio_statistics(ratios, torch.tensor([0.2]))
+    assert found["clip_fraction_low"].item() == pytest.approx(0.75)
+    assert found["clip_fraction_high"].item() == pytest.approx(0.25)
+    kl = 0.75 * (0.5 - 1.0 - math.log(0.5)) + 0.25 * (1.5 - 1.0 - math.log(1.5))
+    assert found["kl"].item() == pytest.approx(kl, rel=1e-5)
+
+
+def test_policies_and_groups_by_hand():
+    # Entropies differ from that of deviation 1, log(2 pi e) / 2, by the log deviations, whose mean is 1/2. Two of three
+    # policies are in group 1, and nobody in group 2.
+    means, log_stds = [0.0, 2.0, 5.0], [0.0, 1.0, 0.5]
+    policy = GroupPolicy(num_policies=3, obs_dim=2, action_dim=1, hidden_dims=[4], obs_normalization=False)
+    with torch.no_grad():
+        policy.weights[-1].zero_()
+        policy.biases[-1].copy_(torch.tensor(means).view(3, 1, 1))
+        policy.log_std.copy_(torch.tensor(log_stds).view(3, 1))
+    rollout = GroupRollout(
+        num_steps=1, num_policies=3, envs_per_policy=2, obs_dim=2, state_dim=2, action_dim=1, device="cpu"
+    )
+    of = Comparison(torch.zeros(3, 2), torch.tensor([0.2, 0.3, 0.3]), torch.tensor([0, 1, 1]), torch.randn(3, 4), None)
+    found = diagnose(policy, rollout, of, num_groups=3)
+    assert found["Policy/entropy"].item() == pytest.approx(0.5 * math.log(2.0 * math.pi * math.e) + 0.5)
+    distances = []
+    for i, j in itertools.permutations(range(3), 2):
+        square = math.exp(2.0 * log_stds[i]) + (means[i] - means[j]) ** 2
+        distances.append(log_stds[j] - log_stds[i] + square / (2.0 * math.exp(2.0 * log_stds[j])) - 0.5)
+    assert found["Group/policy_distance"].item() == pytest.approx(sum(distances) / 6.0, rel=1e-5)
+    assert found["Group/policy_distance_min"].item() == pytest.approx(min(distances), rel=1e-5)
+    assert found["Group/largest_share"].item() == pytest.approx(2.0 / 3.0)
+    assert [found[f"Group/clip_{k}"].item() for k in range(3)] == pytest.approx([0.2, 0.3, 0.0])
+
+
 def test_an_iteration_tells_everything():
     env = DummyEnv(12)
     cfg = runner_cfg(num_steps=6, num_policies=3, num_groups=2, adaptive_clip=True, reference_size=1, sharing="all")
@@ -90,14 +127,14 @@ def test_an_iteration_tells_everything():
 # -- Warnings ----------------------------------------------------------------------------------------------------------
 
 BAD = {
-    "Group/policy_distance_min": (1.0, 0.001),
-    "Reward/std": (2.0, 0.01),
+    "Group/policy_distance_min": (0.011, 0.009),
+    "Reward/std": (0.021, 0.019),
     "Group/zero_variance": (0.0, 1.0),
-    "Advantage/explained_variance": (0.5, -0.1),
-    "Advantage/fallback_share": (0.1, 0.6),
-    "Loss/clip_fraction": (0.2, 0.7),
+    "Advantage/explained_variance": (0.01, -0.01),
+    "Advantage/fallback_share": (0.49, 0.51),
+    "Loss/clip_fraction": (0.49, 0.51),
 }
-"""A good and a bad value of every sign."""
+"""A good and a bad value of every sign, on both sides of its threshold where the largest one so far is 2."""
 
 
 @pytest.mark.parametrize("sign", SIGNS, ids=[sign.metric for sign in SIGNS])
@@ -105,6 +142,7 @@ def test_a_sign_that_lasts_is_told_once_with_what_to_do(sign, caplog):
     good, bad = BAD[sign.metric]
     signs = WarningSigns()
     with caplog.at_level(logging.WARNING):
+        signs.look({sign.metric: 2.0}, 0)
         for i in range(3 * PATIENCE):
             signs.look({sign.metric: good, "Train/mean_reward": 0.0}, i)
         for i in range(PATIENCE - 1):
