@@ -469,9 +469,9 @@ def test_a_gradient_that_is_not_finite_is_left_out_and_counted_and_the_others_go
 
 @pytest.mark.parametrize("sharing", ["all", "leader"])
 def test_policies_that_are_far_apart_learn_from_what_they_can_use(sharing):
-    alg, env = build(num_policies=2, sharing=sharing, learning_rate=0.01)
+    alg, env = build(num_policies=2, sharing=sharing, learning_rate=0.05)
     with torch.no_grad():
-        alg.policy.biases[-1][1] += 3.0
+        alg.policy.biases[-1][1] += 9.0
         alg.policy.log_std.fill_(-4.0)
     collect(alg, env)
     losses = alg.update()
@@ -568,7 +568,7 @@ def test_a_new_run_has_the_learning_rate_it_asks_for(schedule):
         collect(alg, env)
         alg.update()
     saved = alg.save()
-    begun, env = build(learning_rate=0.003)
+    begun, env = build(learning_rate=0.003, schedule="fixed")
     begun.load(saved, load_cfg={"iteration": False})
     used = record_rates(begun)
     collect(begun, env)

@@ -201,7 +201,6 @@ def test_nearest_in_pieces(size):
         (lambda: DBSCAN(generator=seeded(), min_samples=0), "min_samples = 0"),
         (lambda: DBSCAN(generator=seeded(), reach=0.5), "reach = 0.5"),
         (lambda: DBSCAN(generator=seeded(), backend="faiss"), "backend = 'faiss'.*'cuml'"),
-        (lambda: KMeans(5, generator=seeded()).fit(torch.zeros(4, 2)), "num_clusters = 5 .* 4 points"),
         (lambda: DBSCAN(generator=seeded()).fit(torch.tensor([[0.0], [torch.nan]])), "1 of 2 points .* point 1"),
         (lambda: DBSCAN(generator=seeded()).fit(torch.zeros(4)), r"shape \(4,\)"),
         (lambda: DBSCAN(generator=seeded()).fit(torch.zeros(4, 2)).predict(torch.zeros(4, 3)), "3 dimensions"),
@@ -211,6 +210,11 @@ def test_nearest_in_pieces(size):
 def test_names_what_is_wrong(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_more_clusters_than_points_are_a_setting_to_change():
+    with pytest.raises(ConfigError, match="num_clusters = 5 .* 4 points"):
+        KMeans(5, generator=seeded()).fit(torch.zeros(4, 2))
 
 
 def test_a_smaller_sample_still_holds_all_clusters():
