@@ -91,7 +91,7 @@ class Outcome:
 def read_outcome(trial: Trial) -> Outcome:
     """Read a finished trial."""
     folder = trial.training_folder
-    report = run_folder.read_json(folder / "report.json")
+    report = run_folder.read_json(folder / run_folder.REPORT_FILE)
     with (folder / "progress.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     curves = [[float(row[f"Policy/reward_{i}"]) for row in rows] for i in range(trial.case.policies)]

@@ -58,7 +58,7 @@ def read_record(run: Run) -> Record:
         record.state, record.error = FAILED, f"{failure['step']}: {failure['error']}"
     elif run.next_step() is None and run.is_trained():
         record.state = FINISHED
-        record.report = run_folder.read_json(run.training_folder / "report.json")
+        record.report = run_folder.read_json(run.training_folder / run_folder.REPORT_FILE)
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)
         record.steps, record.seconds, record.returns = read_curve(run.training_folder)
         judged = run_folder.find_json(run.folder / GENERALISATION) if run.judge is not None else None

@@ -103,8 +103,13 @@ def findings(content: dict[str, Any]) -> dict[str, Any]:
 def _incomplete(runs: list[dict[str, Any]]) -> dict[str, str]:
     """Agents with unfinished runs and how many are there: over other tasks and seeds, figures cannot be compared."""
     total = Counter(row["agent"] for row in runs)
-    missing = Counter(row["agent"] for row in runs if row["state"] == UNFINISHED)
+    missing = _unfinished(runs)
     return {agent: f"{total[agent] - count} of {plural(total[agent], 'run')}" for agent, count in missing.items()}
+
+
+def _unfinished(runs: list[dict[str, Any]]) -> Counter[str]:
+    """Number of unfinished runs by agent, of the agents that have any."""
+    return Counter(row["agent"] for row in runs if row["state"] == UNFINISHED)
 
 
 def _best_of_agents(agents: dict[str, dict[str, Any]]) -> dict[str, str | None]:
@@ -169,7 +174,7 @@ def _cautions(content: dict[str, Any]) -> list[str]:
     failed = [row for row in content["runs"] if row["state"] == FAILED]
     if failed:
         lines.append(f"{plural(len(failed), 'run')} failed and counts as 0 in all aggregates.")
-    unfinished = Counter(row["agent"] for row in content["runs"] if row["state"] == UNFINISHED)
+    unfinished = _unfinished(content["runs"])
     if unfinished:
         missing = ", ".join(f"{plural(count, 'run')} of {agent}" for agent, count in unfinished.items())
         lines.append(f"Not finished yet: {missing}. Agents are compared here once all their runs are there.")

@@ -41,8 +41,8 @@ class TrainingJob(ABC):
         training = self.training_folder
         if training is None:
             return False
-        report, launch = (run_folder.find_json(training / name) for name in ("report.json", run_folder.LAUNCH_FILE))
-        return report is not None and launch is not None and report["iterations"] >= launch["max_iterations"]
+        launch = run_folder.find_json(training / run_folder.LAUNCH_FILE)
+        return launch is not None and run_folder.has_report(training, launch["max_iterations"])
 
     def start_afresh(self) -> None:
         """Remove what a killed process left before its first checkpoint, and the record of a failure."""
@@ -59,7 +59,7 @@ class TrainingJob(ABC):
         """How long the training took [s]; None before its end."""
         if not self.is_trained():
             return None
-        return run_folder.read_json(self.training_folder / "report.json")["training_time_s"]
+        return run_folder.read_json(self.training_folder / run_folder.REPORT_FILE)["training_time_s"]
 
 
 def steps_done(table: Path) -> int:
