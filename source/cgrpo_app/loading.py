@@ -13,6 +13,7 @@ import torch
 from cgrpo_app import run_folder
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, resolve
+from cgrpo_lab.algorithms.config import CGRPOCfg
 from cgrpo_lab.runners import CGRPORunner
 from cgrpo_lab.runners.checkpoint import read_checkpoint
 
@@ -53,8 +54,10 @@ def resolve_for_checkpoint(args: argparse.Namespace, overrides: list[str], defau
     if completed != overrides:
         args.device = launch.device
         launch = resolve(args, completed, play_mode=True)
+    algorithm = launch.agent_cfg.algorithm
+    _match_group(algorithm, read_checkpoint(checkpoint, "cpu"))
     if args.num_envs is None and not any(item.startswith("env.scene.num_envs=") for item in overrides):
-        policies = _num_policies(read_checkpoint(checkpoint, "cpu"))
+        policies = getattr(algorithm, "num_policies", 1)
         launch.env_cfg.scene.num_envs = math.ceil(default_envs / policies) * policies
     return launch, checkpoint
 
@@ -64,7 +67,7 @@ def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
 
     Args:
         env: Environment in rsl_rl's wrapper.
-        launch: Resolved configurations.
+        launch: What :func:`resolve_for_checkpoint` has resolved.
         checkpoint: File to load.
 
     Raises:
@@ -74,7 +77,6 @@ def load_runner(env: Any, launch: Launch, checkpoint: Path) -> CGRPORunner:
     from isaaclab.utils import to_dict
 
     cfg = to_dict(launch.agent_cfg)
-    _match_group(cfg, checkpoint)
     # Playing needs no learning batches, so their number must not limit how few environments may be played.
     if "num_mini_batches" in cfg["algorithm"]:
         cfg["algorithm"]["num_mini_batches"] = 1
@@ -96,16 +98,10 @@ def mismatch(checkpoint: Path, error: Exception) -> UserError:
     return UserError(f"--checkpoint {checkpoint}: does not fit this task and agent ({detail.strip()}).")
 
 
-def _match_group(cfg: dict[str, Any], checkpoint: Path) -> None:
-    """Take the number of policies and the size of the reference from the checkpoint, which fixes them."""
-    content = read_checkpoint(checkpoint, "cpu")
-    if content.get("algorithm") != "cgrpo":
+def _match_group(algorithm: Any, content: dict[str, Any]) -> None:
+    """Take the number of policies and the size of the reference from a checkpoint, which fixes them."""
+    if content.get("algorithm") != "cgrpo" or not isinstance(algorithm, CGRPOCfg):
         return
-    cfg["algorithm"]["num_policies"] = _num_policies(content)
+    algorithm.num_policies = content["scores"].shape[0]
     stacked: torch.Tensor | None = content.get("reference_state_dict", {}).get("members.vectors")
-    cfg["algorithm"]["reference_size"] = 0 if stacked is None else stacked.shape[0]
-
-
-def _num_policies(content: dict[str, Any]) -> int:
-    """Number of policies in a checkpoint; one where the algorithm is not ours."""
-    return content["scores"].shape[0] if content.get("algorithm") == "cgrpo" else 1
+    algorithm.reference_size = 0 if stacked is None else stacked.shape[0]

@@ -10,6 +10,7 @@ import torch
 
 from cgrpo_app import evaluate, export, loading, play
 from cgrpo_app.launch import Launch
+from cgrpo_lab.algorithms.config import CGRPOCfg
 
 
 @pytest.fixture
@@ -17,12 +18,13 @@ def num_envs(tmp_path, monkeypatch):
     """Function from a command's main function, a checkpoint's content and options to the envs that are made."""
     made = []
 
+    agent = SimpleNamespace(seed=1, algorithm=CGRPOCfg())
+
     def resolve(args, overrides, *, play_mode):
         chosen = [int(item.split("=")[1]) for item in overrides if item.startswith("env.scene.num_envs=")]
         scene = SimpleNamespace(num_envs=args.num_envs or (chosen[-1] if chosen else 4096))
-        return Launch(
-            "T", "rsl_rl_cfg_entry_point", SimpleNamespace(scene=scene), SimpleNamespace(seed=1), "cpu", "none"
-        )
+        agent.algorithm.num_policies = 1
+        return Launch("T", "rsl_rl_cfg_entry_point", SimpleNamespace(scene=scene), agent, "cpu", "none")
 
     def stop(launch, args, **_):
         made.append(launch.env_cfg.scene.num_envs)
@@ -71,3 +73,14 @@ def test_a_number_on_the_command_line_stands(num_envs, command, argument):
 
 def test_random_actions_need_no_checkpoint(num_envs):
     assert num_envs(evaluate, {}, "--random_actions", "--episodes", "7") == 7
+
+
+def test_a_checkpoint_of_ours_leaves_the_settings_of_another_algorithm_alone(tmp_path, monkeypatch):
+    ppo = SimpleNamespace(learning_rate=1e-3)
+    launch = Launch("T", "ppo", SimpleNamespace(scene=SimpleNamespace()), SimpleNamespace(algorithm=ppo), "cpu", "none")
+    monkeypatch.setattr(loading, "resolve", lambda *_, **__: launch)
+    monkeypatch.setattr(loading, "find", lambda args, launch: tmp_path / "model_3.pt")
+    torch.save({"iter": 3, **policies(8)}, tmp_path / "model_3.pt")
+    loading.resolve_for_checkpoint(SimpleNamespace(num_envs=None), [], 4)
+    # The runner then says that PPO did not write the checkpoint; a setting that PPO does not know would come first.
+    assert vars(ppo) == {"learning_rate": 1e-3} and launch.env_cfg.scene.num_envs == 4
