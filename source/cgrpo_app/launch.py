@@ -101,6 +101,26 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     return Launch(task, entry_point, env_cfg, agent_cfg, device, physics_name(env_cfg))
 
 
+def check_overrides(task: str, agents: Sequence[str], device: str, overrides: Sequence[str]) -> None:
+    """Check overrides of trainings that are still to be started: a mistake shows now, not in each of them.
+
+    Args:
+        task: Task id.
+        agents: Short names of its agents.
+        device: Device of the trainings.
+        overrides: Hydra overrides and presets; nothing is loaded if there are none.
+
+    Raises:
+        UserError: If one of the agents cannot be trained with them.
+    """
+    for agent in agents if overrides else ():
+        options = {"task": task, "agent": agent, "device": device, "num_envs": None, "seed": None, "verbose": False}
+        try:
+            resolve(argparse.Namespace(**options), overrides)
+        except UserError as error:
+            raise UserError(f"{error} (agent {agent} on {task})") from None
+
+
 def _physics_for(device: str, overrides: Sequence[str]) -> list[str]:
     """The CPU's physics preset, where the task's own default would be the GPU's; nothing if the user chose."""
     chosen = any(item.startswith(("physics=", "presets=", "env.sim.physics=")) for item in overrides)

@@ -26,6 +26,7 @@ from cgrpo_app.extras import require_extra
 
 FAKE_SCRIPTS = Path(__file__).parent / "fake_scripts"
 CHEETAH, FRANKA = "HalfCheetah-CGRPO", "Franka-Reach-CGRPO"
+CLIP = "agent.algorithm.clip_param"
 REPORT = ("results.json", "results.csv", "report.html", "report.md")
 
 
@@ -151,9 +152,9 @@ class TestWhatIsRun:
 
     def test_overrides_may_follow_the_agents(self, tmp_path):
         options = ["--tasks", CHEETAH, "--seeds", "1", "--device", "cpu", "--out", str(tmp_path / "out")]
-        main([*options, "--agents", "ppo", "agent.algorithm.clip_param=0.1", "env=v5"], FAKE_SCRIPTS)
+        main([*options, "--agents", "ppo", f"{CLIP}=0.1", "env=v5"], FAKE_SCRIPTS)
         (launch,) = (tmp_path / "out").rglob("launch.json")
-        assert json.loads(launch.read_text())["overrides"] == ["agent.algorithm.clip_param=0.1", "env=v5"]
+        assert json.loads(launch.read_text())["overrides"] == [f"{CLIP}=0.1", "env=v5"]
 
     def test_commands_of_the_report_can_be_pasted(self, tmp_path):
         override = 'agent.algorithm.estimator_options={"lam": 0.9}'
@@ -338,7 +339,11 @@ class TestMistakes:
             (["--tasks", CHEETAH, FRANKA, "--agents", "ppo", "--steps", f"{FRANKA}=5"], "nothing about HalfCheetah"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--jobs", "0"], "--jobs 0: must be at least 1"),
             (["--tasks", CHEETAH, "--agents", "ppo", "--expert", "sac"], "--expert sac: give best, d4rl or TASK"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "env=v6"], "env=v6: .* on HalfCheetah-CGRPO"),
+            (["--tasks", CHEETAH, "--agents", "ppo", f"{CLIP}=0.1", f"{CLIP[:-1]}=0.1"], "no setting 'clip_para'"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "sac", f"{CLIP}=0.1"], "agent sac on HalfCheetah-CGRPO"),
             (["--report_only"], "cannot be read"),
+            (["--report_only", "--retry_failed"], "--retry_failed: runs failed runs again, --report_only runs nothing"),
         ],
     )
     def test_one_line_and_nothing_left_behind(self, tmp_path, options, message):

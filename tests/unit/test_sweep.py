@@ -258,6 +258,12 @@ class TestSpace:
         with pytest.raises(UserError, match=f"--search {item}: give KEY=a,b,c"):
             parse_space("cgrpo", [item])
 
+    @pytest.mark.parametrize("options", [["--search", "clip_parm=0.1,0.2"], ["agent.algorithm.clip_parm=0.1"]])
+    def test_a_misspelt_setting_shows_before_the_first_trial(self, options, tmp_path):
+        with pytest.raises(UserError, match="no setting 'clip_parm'; the nearest are clip_param"):
+            sweep(tmp_path / "out", *options)
+        assert not (tmp_path / "out").exists()
+
     def test_an_agent_without_a_space_needs_one(self):
         with pytest.raises(UserError, match="--agent ppo: has no built-in space"):
             parse_space("ppo", [])

@@ -19,7 +19,7 @@ from cgrpo_app.compare.settings import Settings, load
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_task
+from cgrpo_app.launch import check_overrides, check_task
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -102,6 +102,8 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parts.add_argument("--report_only", action="store_true", help="Write the report from what --out holds so far.")
     parts.add_argument("--runs_only", action="store_true", help="Write no report, which needs the extra 'compare'.")
     args, overrides = command_line.parse(parser, argv)
+    if args.report_only and args.retry_failed:
+        raise UserError("--retry_failed: runs failed runs again, --report_only runs nothing; leave one of them out.")
     for name, least in (("jobs", 1), ("robustness", 0)):
         if vars(args)[name] < least:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least {least}.")
@@ -112,7 +114,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     """Check the options and give the defaults their values.
 
     Raises:
-        UserError: If a task, agent or seed does not exist.
+        UserError: If a task, agent or seed does not exist, or a training would refuse an override.
     """
     tasks = tuple(dict.fromkeys(check_task(name) for name in _names("tasks", args.tasks)))
     agents = tuple(dict.fromkeys(_names("agents", args.agents)))
@@ -121,12 +123,15 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
             if command_line.agent_entry_point(agent) not in gym.spec(task).kwargs:
                 known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
                 raise UserError(f"--agents {agent}: {task} has no such agent; it has {', '.join(known)}.")
+    seeds, steps, device = parse_seeds(args.seeds), parse_steps(args.steps, tasks), resolve_device(args.device)
+    for task in tasks:
+        check_overrides(task, agents, device, overrides)
     return Settings(
         tasks=tasks,
         agents=agents,
-        seeds=parse_seeds(args.seeds),
-        steps=parse_steps(args.steps, tasks),
-        device=resolve_device(args.device),
+        seeds=seeds,
+        steps=steps,
+        device=device,
         num_envs=args.num_envs,
         episodes=args.episodes,
         robustness=args.robustness,

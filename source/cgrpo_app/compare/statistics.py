@@ -3,11 +3,9 @@
 
 """Aggregates over tasks and seeds with stratified bootstrap intervals (Agarwal et al., NeurIPS 2021).
 
-The strata are tasks: arch's bootstrap for independent samples draws the runs of every task anew among themselves. Tasks
-may have different numbers of runs, which rliable's arrays do not allow.
+The strata are tasks: arch's bootstrap for independent samples draws the runs of every task anew among themselves.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -33,13 +31,10 @@ class Estimate:
 def interquartile_mean(*scores: np.ndarray) -> float:
     """Mean of the middle half of all scores, tasks together: robust as a median, efficient as a mean.
 
-    Tasks count alike: the scores of one with fewer runs are repeated.
-
     Args:
         scores: Scores by task, each of shape [R].
     """
-    runs = math.lcm(*map(len, scores))
-    return float(interquartile_curve(np.concatenate([np.repeat(task, runs // len(task)) for task in scores])))
+    return float(interquartile_curve(np.concatenate(scores)))
 
 
 def interquartile_curve(curves: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from cgrpo_app.compare.settings import Settings
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_task
+from cgrpo_app.launch import check_overrides, check_task
 
 STORAGE = "study.db"
 SEED = 42
@@ -45,6 +45,8 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     settings = _settings(args, overrides)
     space = parse_space(args.agent, args.search)
+    example = space.overrides(space.example()) if args.search else []
+    check_overrides(settings.tasks[0], settings.agents, settings.device, [*overrides, *example])
     folder = args.out.absolute()
     with locked(folder) as lock:
         study = open_study(folder)

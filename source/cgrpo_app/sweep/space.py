@@ -77,6 +77,10 @@ class Space:
         nested = _nest({key: value for key, value in values.items() if key.startswith(OPTIONS)})
         return [f"{key}={_text(value)}" for key, value in (plain | nested).items()]
 
+    def example(self) -> dict[str, Any]:
+        """One choice: the first value of each setting."""
+        return {key: _points(distribution)[0] for key, distribution in self.parameters.items()}
+
     def grid(self) -> list[dict[str, Any]]:
         """All combinations, of ranges a few evenly spaced values each; of those made equal the first."""
         choices: list[dict[str, Any]] = [{}]
