@@ -71,7 +71,7 @@ def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
     policies = GroupPolicyCfg.from_dict(dict(vars(agent_cfg.group_policy)))
     policy = GroupPolicy(num_policies=1, obs_dim=1, action_dim=1, **vars(policies))
     try:
-        make_estimator(
+        estimator = make_estimator(
             algorithm.estimator,
             num_states=1,
             device="cpu",
@@ -80,6 +80,7 @@ def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
             gamma=algorithm.gamma,
             **algorithm.estimator_options,
         )
+        estimator.check_envs(num_envs // algorithm.num_policies)
     except ConfigError:
         raise
     except (ValueError, TypeError) as error:

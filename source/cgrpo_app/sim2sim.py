@@ -44,6 +44,14 @@ Z_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Reports bad arguments in one line, without repeating the whole usage."""
+
+    def error(self, message: str) -> None:
+        """End with the message."""
+        self.exit(EXIT_USER_ERROR, f"error: {message} (see --help)\n")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Judge a policy.
 
@@ -53,9 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: With exit code 2 and one line on stderr if the options cannot be used.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__.split(": ", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__.split(": ", 1)[1], formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", type=Path, required=True, help="ONNX file of scripts/export.py or a run folder.")
     parser.add_argument("--env", required=True, help=f"One of {', '.join(ENVS)}.")
     parser.add_argument("--episodes", type=int, default=100, help="Number of episodes.")

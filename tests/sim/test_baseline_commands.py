@@ -90,6 +90,7 @@ def check_use(run, options, folder):
     [
         (("--agent", "sac", "agent.algorithm.gradient_steps=0"), "agent.algorithm.gradient_steps = 0"),
         (("--agent", "grpo", "agent.init_at_random_ep_len=true"), "compares episodes that begin together"),
+        (("--agent", "grpo", "agent.algorithm.num_policies=4"), "group_size = 8 does not divide the 4 environments"),
         (("--steps", "1e5", "--max_iterations", "3"), "--max_iterations says the same in another unit"),
     ],
 )

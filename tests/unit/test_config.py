@@ -106,6 +106,14 @@ def test_environments_that_cannot_be_divided(num_envs, num_policies, fitting):
         construct(runner_cfg(num_policies=num_policies), num_envs)
 
 
+def test_start_groups_that_do_not_fit_into_a_policy():
+    """Half of 24 environments hold no start groups of 8: said before the first rollout, not after it."""
+    cfg = runner_cfg(num_policies=2, estimator="episode", estimator_options={})
+    with pytest.raises(ConfigError, match="group_size = 8 does not divide the 12 environments of a policy"):
+        construct(cfg, 24)
+    construct(cfg, 32)
+
+
 def test_more_minibatches_than_samples():
     with pytest.raises(ConfigError, match="num_mini_batches=9.*only 8 samples"):
         construct(runner_cfg(num_steps=2, num_policies=2, num_mini_batches=9), 8)

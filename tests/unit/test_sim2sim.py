@@ -198,6 +198,7 @@ def test_command_needs_neither_isaac_lab_nor_torch(tmp_path):
     ("arguments", "message"),
     [
         (("--policy", "missing.onnx", "--env", "Ant-v4"), "--policy missing.onnx: there is no such file"),
+        (("--policy", "missing.onnx"), "the following arguments are required: --env (see --help)"),
         (("--policy", "missing.onnx", "--env", "Hopper-v4"), "--env Hopper-v4: there are HalfCheetah"),
         (("--policy", "missing.onnx", "--env", "Ant-v4", "--episodes", "0"), "--episodes 0"),
         (("--policy", "missing.onnx", "--env", "Ant-v4", "--seed", "-5"), "--seed -5: must be at least 0"),

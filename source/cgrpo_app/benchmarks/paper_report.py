@@ -37,7 +37,8 @@ def write_tables(
         f" {settings['iterations']} iterations of 2048 steps, {settings['num_envs']} environments."
         " [docs/paper.md](../../docs/paper.md) says what the figures mean. Returns are mean rewards per step times"
         " 1000, means over the last tenth of the iterations, learning noise included; ± is the standard deviation over"
-        " seeds.",
+        " seeds. In the first row they are a tenth of that, the scale of the paper's figures, from the first"
+        " iteration to the last tenth.",
     ]
     if claims(outcomes):
         sections.append(_claims(outcomes))

@@ -67,6 +67,9 @@ class AdvantageEstimator(nn.Module, ABC):
         self.generator = generator
         self.gamma = gamma
 
+    def check_envs(self, envs_per_policy: int) -> None:  # noqa: B027 (most take any number)
+        """Raise a ConfigError if the estimator cannot compare this many environments of a policy."""
+
     @abstractmethod
     def forward(self, rollout: GroupRollout) -> GroupAdvantages:
         """Judge every step of a rollout, and learn from it for the next.

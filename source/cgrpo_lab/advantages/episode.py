@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cgrpo_lab import distributed
 from cgrpo_lab.advantages.base import AdvantageEstimator, GroupAdvantages
-from cgrpo_lab.validation import require_choice, require_number
+from cgrpo_lab.validation import ConfigError, require_choice, require_number
 
 if TYPE_CHECKING:
     from cgrpo_lab.rollouts import GroupRollout
@@ -74,6 +74,14 @@ class Episode(AdvantageEstimator):
         self.normalization = normalization
         self._warned: set[str] = set()
 
+    def check_envs(self, envs_per_policy: int) -> None:
+        """Raise a ConfigError unless the environments of a policy can be divided into groups."""
+        if envs_per_policy % self.group_size:
+            raise ConfigError(
+                f"group_size = {self.group_size} does not divide the {envs_per_policy} environments of a policy: "
+                "choose another estimator_options.group_size or --num_envs"
+            )
+
     @torch.no_grad()
     def forward(self, rollout: GroupRollout) -> GroupAdvantages:
         """Compare the outcomes of whole episodes.
@@ -86,13 +94,9 @@ class Episode(AdvantageEstimator):
             outcome; with ``std`` the advantages are in standard deviations.
 
         Raises:
-            ValueError: If the environments of a policy cannot be divided into groups.
+            ConfigError: If the environments of a policy cannot be divided into groups.
         """
-        if rollout.envs_per_policy % self.group_size:
-            raise ValueError(
-                f"group_size = {self.group_size} does not divide the {rollout.envs_per_policy} environments of a"
-                " policy: choose another group_size or num_envs"
-            )
+        self.check_envs(rollout.envs_per_policy)
         episodes = Episodes.of(rollout, self.gamma)
         outcomes = episodes.outcomes.unflatten(1, (-1, self.group_size))
         complete = episodes.complete.unflatten(1, (-1, self.group_size)).all(dim=2, keepdim=True)

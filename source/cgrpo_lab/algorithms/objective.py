@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""The objective of Continuous GRPO (arXiv 2507.19555, eqs 4 and 8 to 12) as pure functions.
+"""The objective of Continuous GRPO (arXiv 2507.19555, eqs 4 and 8 to 11) as pure functions.
 
 Symbols: N policies, K groups, P samples per policy, A actions; ``groups`` [N] gives each policy's group. The paper's
 eq 12 adds penalties to an objective that is maximised; we minimise  -L_CGRPO + L_smooth + L_diversity.
