@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+from rsl_rl.utils import resolve_nn_activation
 
 from cgrpo_app.errors import UserError
 from cgrpo_lab.advantages import make_estimator
@@ -15,6 +16,12 @@ from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.baselines import SkrlCfg
 from cgrpo_lab.policies import GroupPolicy, HiddenLayers
 from cgrpo_lab.validation import ConfigError, require_number
+
+LARGEST_SEED = 4_000_000_000
+"""NumPy takes seeds below 2^32; an evaluation and the processes of a training add to theirs."""
+
+LOGGERS = ("tensorboard", "wandb", "neptune")
+"""Loggers of rsl_rl, which imports the packages of the last two once the simulation has started."""
 
 
 def check_agent(agent_cfg: Any, num_envs: int) -> None:
@@ -29,14 +36,14 @@ def check_agent(agent_cfg: Any, num_envs: int) -> None:
     """
     for name in ("num_steps_per_env", "max_iterations", "save_interval"):
         require_number(f"agent.{name}", vars(agent_cfg)[name], at_least=1, integer=True)
-    require_number("agent.seed", agent_cfg.seed, at_least=0, integer=True)
-    require_number("num_envs", num_envs, at_least=1, integer=True)
+    require_number("agent.seed", agent_cfg.seed, at_least=0, at_most=LARGEST_SEED, integer=True)
+    _check_logger(agent_cfg.logger)
     if isinstance(agent_cfg.algorithm, CGRPOCfg):
         _check_cgrpo(agent_cfg, num_envs)
     elif isinstance(agent_cfg.algorithm, SkrlCfg):
         agent_cfg.algorithm.validate()
     else:
-        _check_ppo(agent_cfg.algorithm)
+        _check_ppo(agent_cfg, num_envs)
 
 
 def check_skrl(agent_cfg: Any) -> None:
@@ -57,6 +64,14 @@ def check_skrl(agent_cfg: Any) -> None:
         )
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError(f"--agent {name}: learns in one process; start it without torch.distributed.run.")
+
+
+def _check_logger(logger: str) -> None:
+    """Raise a UserError if rsl_rl cannot write metrics there."""
+    if logger not in LOGGERS:
+        raise UserError(f"agent.logger={logger}: must be one of {', '.join(LOGGERS)}.")
+    if logger != "tensorboard" and find_spec(logger) is None:
+        raise UserError(f"--logger {logger}: not installed; './isaaclab.sh -p -m pip install {logger}' installs it.")
 
 
 def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
@@ -88,14 +103,36 @@ def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:
         raise ConfigError(f"estimator_options={algorithm.estimator_options!r}: {error}") from error
 
 
-def _check_ppo(algorithm: Any) -> None:
+def _check_ppo(agent_cfg: Any, num_envs: int) -> None:
     """The settings of rsl_rl's PPO that would fail late or silently."""
+    algorithm = agent_cfg.algorithm
     for name in ("learning_rate", "max_grad_norm", "clip_param", "desired_kl"):
         require_number(f"agent.algorithm.{name}", vars(algorithm)[name], above=0.0)
-    for name in ("num_learning_epochs", "num_mini_batches"):
-        require_number(f"agent.algorithm.{name}", vars(algorithm)[name], at_least=1, integer=True)
+    for name in ("entropy_coef", "value_loss_coef"):
+        require_number(f"agent.algorithm.{name}", vars(algorithm)[name], at_least=0.0)
+    require_number("agent.algorithm.num_learning_epochs", algorithm.num_learning_epochs, at_least=1, integer=True)
+    # With more minibatches than samples rsl_rl makes empty ones and learns nothing.
+    samples = num_envs * agent_cfg.num_steps_per_env
+    require_number(
+        "agent.algorithm.num_mini_batches", algorithm.num_mini_batches, at_least=1, at_most=samples, integer=True
+    )
     for name in ("gamma", "lam"):
         require_number(f"agent.algorithm.{name}", vars(algorithm)[name], at_least=0.0, at_most=1.0)
     if algorithm.schedule not in SCHEDULES:
         # rsl_rl takes any other word for "fixed".
         raise ConfigError(f"agent.algorithm.schedule={algorithm.schedule!r}: must be one of {', '.join(SCHEDULES)}.")
+    for name in ("actor", "critic"):
+        _check_network(f"agent.{name}", vars(agent_cfg)[name])
+
+
+def _check_network(name: str, model: Any) -> None:
+    """Layers and activation of one of rsl_rl's networks."""
+    sizes = model.hidden_dims
+    if not isinstance(sizes, list | tuple) or not sizes:
+        raise ConfigError(f"{name}.hidden_dims={sizes!r}: must be a list of at least one size, such as [64, 64].")
+    for size in sizes:
+        require_number(f"{name}.hidden_dims", size, at_least=1, integer=True)
+    try:
+        resolve_nn_activation(model.activation)
+    except ValueError:
+        raise ConfigError(f"{name}.activation={model.activation}: rsl_rl has no such activation; take elu.") from None

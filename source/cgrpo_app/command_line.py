@@ -22,6 +22,9 @@ AGENTS = {
 }
 """Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
 
+SKRL_AGENTS = ("sac", "td3", "trpo")
+"""Those that need the extra ``baselines``."""
+
 OVERRIDE_KEYS = ("env", "env.", "agent.", "physics", "presets", "renderer")
 
 

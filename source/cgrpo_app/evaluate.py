@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--random_actions", action="store_true", help="Judge uniform random actions, no checkpoint.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
+    run_folder.check_writable(args.json)
     default_envs = min(args.num_envs or MAX_ENVS, args.episodes)
     if args.random_actions:
         args.num_envs = default_envs

@@ -15,12 +15,13 @@ from typing import Any
 import gymnasium as gym
 import torch
 
-from cgrpo_app.agent_checks import check_skrl
+from cgrpo_app.agent_checks import check_agent, check_skrl
 from cgrpo_app.command_line import agent_entry_point
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
 from cgrpo_app.overrides import resolve_config
 from cgrpo_app.quietness import STORAGE_ERRORS, quiet, quiet_libraries, quiet_writer_threads, without_driver_warning
+from cgrpo_lab.validation import ConfigError, require_number
 
 
 @dataclass
@@ -71,6 +72,7 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
 
     Raises:
         UserError: If task, agent, preset, override or device cannot be used.
+        ConfigError: If a number of the environment cannot be used.
     """
     from isaaclab_rl.rsl_rl import handle_deprecated_rsl_rl_cfg
 
@@ -98,26 +100,40 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     if args.seed is not None:
         agent_cfg.seed = args.seed
     env_cfg.seed = agent_cfg.seed
+    _check_env(env_cfg)
     return Launch(task, entry_point, env_cfg, agent_cfg, device, physics_name(env_cfg))
 
 
-def check_overrides(task: str, agents: Sequence[str], device: str, overrides: Sequence[str]) -> None:
-    """Check overrides of trainings that are still to be started: a mistake shows now, not in each of them.
+def check_trainings(
+    task: str,
+    agents: Sequence[str],
+    device: str,
+    num_envs: int | None,
+    overrides: Sequence[str],
+    varied: Sequence[str] | None = None,
+) -> None:
+    """Check the settings of trainings that are still to be started: a mistake shows now, not in each of them.
 
     Args:
         task: Task id.
         agents: Short names of its agents.
         device: Device of the trainings.
-        overrides: Hydra overrides and presets; nothing is loaded if there are none.
+        num_envs: Environments of each; the task's default if None.
+        overrides: Hydra overrides and presets. Without any, and without ``num_envs``, nothing can be wrong.
+        varied: Further overrides, one choice of those that differ from training to training. Whether settings fit one
+            another is then left to each training.
 
     Raises:
         UserError: If one of the agents cannot be trained with them.
     """
-    for agent in agents if overrides else ():
-        options = {"task": task, "agent": agent, "device": device, "num_envs": None, "seed": None, "verbose": False}
+    given = [*overrides, *(varied or ())]
+    for agent in agents if given or num_envs is not None else ():
+        options = {"task": task, "agent": agent, "device": device, "num_envs": num_envs, "seed": None, "verbose": False}
         try:
-            resolve(argparse.Namespace(**options), overrides)
-        except UserError as error:
+            launch = resolve(argparse.Namespace(**options), given)
+            if varied is None:
+                check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
+        except (UserError, ConfigError) as error:
             raise UserError(f"{error} (agent {agent} on {task})") from None
 
 
@@ -125,6 +141,17 @@ def _physics_for(device: str, overrides: Sequence[str]) -> list[str]:
     """The CPU's physics preset, where the task's own default would be the GPU's; nothing if the user chose."""
     chosen = any(item.startswith(("physics=", "presets=", "env.sim.physics=")) for item in overrides)
     return ["physics=mujoco"] if device == "cpu" and torch.cuda.is_available() and not chosen else []
+
+
+def _check_env(env_cfg: Any) -> None:
+    """Raise a ConfigError if times or sizes of an environment cannot be used, or its episodes never end."""
+    require_number("num_envs", env_cfg.scene.num_envs, at_least=1, integer=True)
+    require_number("env.decimation", env_cfg.decimation, at_least=1, integer=True)
+    require_number("env.episode_length_s", env_cfg.episode_length_s, above=0.0)
+    require_number("env.sim.dt", env_cfg.sim.dt, above=0.0)
+    terminations = vars(env_cfg).get("terminations")
+    if terminations is not None and all(term is None for term in vars(terminations).values()):
+        raise ConfigError("env.terminations: all terms are switched off, so no episode would end; keep time_out.")
 
 
 def _check_physics(env_cfg: Any) -> None:

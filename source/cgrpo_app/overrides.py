@@ -1,7 +1,10 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Overrides of the command line: each must name a field there is, for Isaac Lab would make one that nobody reads."""
+"""Overrides of the command line: each must name a field there is and hold a value of its kind.
+
+Isaac Lab would make a field that nobody reads of a misspelt name, and takes any text for any value.
+"""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -14,6 +17,16 @@ NOTHING = ("null", "none")
 
 WHOLE = ("env", "agent", "env.sim")
 """Sections that need all their parts."""
+
+OPTIONS = {
+    "env.seed": "--seed",
+    "env.sim.device": "--device",
+    "agent.device": "--device",
+    "agent.resume": "--resume",
+    "agent.load_run": "--load_run",
+    "agent.load_checkpoint": "--checkpoint",
+}
+"""Fields that the commands set from options of their own, whatever an override says."""
 
 
 def resolve_config(task: str, entry_point: str, overrides: Sequence[str], *, play_mode: bool) -> tuple[Any, Any]:
@@ -35,11 +48,15 @@ def resolve_config(task: str, entry_point: str, overrides: Sequence[str], *, pla
 
     try:
         values = _values(task, entry_point, overrides)
-        if values:
-            env_cfg, agent_cfg = resolved([item for item in overrides if item not in values])
-            for item in values:
-                check_override(item, {"env": env_cfg, "agent": agent_cfg})
-        return resolved(overrides)
+        before = resolved([item for item in overrides if item not in values])
+        for item in values:
+            check_override(item, {"env": before[0], "agent": before[1]})
+        if not values:
+            return before
+        after = resolved(overrides)
+        for item in values:
+            _check_kind(item, *(_value(item, {"env": env, "agent": agent}) for env, agent in (before, after)))
+        return after
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
         if not overrides:
@@ -58,6 +75,8 @@ def check_override(item: str, configs: Mapping[str, Any]) -> None:
         UserError: If there is no such field, or it holds a section.
     """
     key, _, text = item.partition("=")
+    if key in OPTIONS:
+        raise UserError(f"{item}: has no effect; use {OPTIONS[key]}.")
     *parents, name = key.split(".")
     if not parents:
         raise UserError(f"{item}: names no variant of this task; leave it out.")
@@ -71,6 +90,32 @@ def check_override(item: str, configs: Mapping[str, Any]) -> None:
         raise UserError(
             f"{item}: is a section of settings; set one of them, {key}.NAME, of {', '.join(_names(value))}."
         )
+
+
+def _check_kind(item: str, before: Any, after: Any) -> None:
+    """Raise a UserError if an override puts a value of another kind in the place of one; None fits anywhere."""
+    key, _, text = item.partition("=")
+    fits, kind = True, ""
+    if isinstance(before, bool):
+        fits, kind = isinstance(after, bool), "true or false"
+    elif isinstance(before, int | float):
+        fits, kind = isinstance(after, int | float | list | tuple) and not isinstance(after, bool), "a number"
+    elif isinstance(before, str):
+        fits, kind = isinstance(after, str | list | tuple), f"text; in quotes, '{key}=\"{text}\"', it is"
+    elif isinstance(before, list | tuple):
+        are_names = all(isinstance(entry, str) for entry in before)
+        fits, kind = isinstance(after, list | tuple) or (are_names and isinstance(after, str)), "a list such as [1, 2]"
+    # A dictionary may give one value for each joint.
+    if not fits and after is not None and not isinstance(after, Mapping):
+        raise UserError(f"{item}: must be {kind}.")
+
+
+def _value(item: str, configs: Mapping[str, Any]) -> Any:
+    """What the configurations hold in the place that an override names; None for a new key of a dictionary."""
+    value: Any = configs
+    for name in item.partition("=")[0].split("."):
+        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return value
 
 
 def _values(task: str, entry_point: str, overrides: Sequence[str]) -> list[str]:

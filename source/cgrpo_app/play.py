@@ -4,15 +4,20 @@
 """``scripts/play.py``: let a trained policy act, and record it."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from cgrpo_app import command_line
+from cgrpo_app.errors import UserError
 from cgrpo_app.launch import open_env
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.video import prepare_rendering, video_wrapper
+
+VISUALIZERS = {"newton_gl": "isaaclab_visualizers", "rerun": "rerun", "viser": "viser", "kit": "isaacsim"}
+"""Isaac Lab's visualizers, with the package that each needs."""
 
 DEFAULT_ENVS = 4
 """Environments played unless ``--num_envs`` says otherwise: as many as a video shows."""
@@ -31,8 +36,10 @@ def main(argv: Sequence[str]) -> None:
     command_line.add_task_arguments(parser)
     command_line.add_checkpoint_arguments(parser)
     command_line.add_video_arguments(parser)
-    parser.add_argument("--viz", help="Isaac Lab visualizer: newton_gl, rerun, viser or kit.")
+    parser.add_argument("--viz", help=f"Isaac Lab visualizer: {', '.join(VISUALIZERS)}; several with commas.")
     args, overrides = command_line.parse(parser, argv)
+    if args.viz is not None:
+        _check_visualizers(args.viz)
     if args.video:
         prepare_rendering()
     launch, checkpoint = resolve_for_checkpoint(args, overrides, DEFAULT_ENVS)
@@ -45,6 +52,17 @@ def main(argv: Sequence[str]) -> None:
     print(_describe(endings))
     if args.video:
         print(f"video: {_newest(folder)}")
+
+
+def _check_visualizers(names: str) -> None:
+    """Raise a UserError if one does not exist or its package is missing; Isaac Lab says so after minutes."""
+    for name in names.split(","):
+        if name not in VISUALIZERS:
+            raise UserError(
+                f"--viz {names}: there are {', '.join(VISUALIZERS)}; leave it out to play without a window."
+            )
+        if find_spec(VISUALIZERS[name]) is None:
+            raise UserError(f"--viz {names}: needs the package {VISUALIZERS[name]}, which is missing.")
 
 
 def _play(env: Any, policy: Any, steps: int | None) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app.errors import UserError
-from cgrpo_lab.whole_file import whole_file
+from cgrpo_lab.whole_file import whole_file, why_unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -180,6 +180,16 @@ def find_json(path: Path) -> dict[str, Any] | None:
     except ValueError:
         logger.warning("%s is damaged and is made again.", path)
         return None
+
+
+def check_writable(path: Path | None) -> None:
+    """Find out before long work whether its result can be written; None is never written.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    if path is not None and (reason := why_unwritable(path)):
+        raise UserError(f"{path}: cannot be written ({reason}); choose another place.")
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

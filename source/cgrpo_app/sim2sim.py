@@ -14,7 +14,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from cgrpo_app import sim2sim_hand
 from cgrpo_app.sim2sim_perturbation import Perturbation, all_perturbations
 from cgrpo_app.sim2sim_policy import OnnxPolicy, PolicyMismatch, joint_action, load_session, read_metadata
 from cgrpo_app.sim2sim_reach import PandaReach
-from cgrpo_lab.whole_file import whole_file
+from cgrpo_lab.whole_file import whole_file, why_unwritable
 
 OFFICIAL = ("HalfCheetah", "Walker2d", "Ant")
 REACH = "Franka-Reach"
@@ -73,8 +72,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args = parser.parse_args(argv)
     try:
-        if args.json is not None:
-            _check_writable(args.json)
+        if args.json is not None and (reason := why_unwritable(args.json)):
+            raise PolicyMismatch(f"--json {args.json}: cannot be written ({reason}); choose another place.")
         result = judge(args)
         _print(result, args)
         if args.json is not None:
@@ -147,22 +146,6 @@ def read_return(reference: Path) -> float:
             "give the report.json of a run or what evaluate.py wrote."
         )
     return mean
-
-
-def _check_writable(file: Path) -> None:
-    """Find out before the episodes run whether the result can be written.
-
-    Raises:
-        PolicyMismatch: If it cannot.
-    """
-    reason = "it is a folder" if file.is_dir() else None
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        reason = error.strerror
-    if reason is not None:
-        raise PolicyMismatch(f"--json {file}: cannot be written ({reason}); choose another place.")
 
 
 def make_env(env_id: str, policy: Path) -> gym.Env:

@@ -91,6 +91,13 @@ def check_use(run, options, folder):
         (("--agent", "sac", "agent.algorithm.gradient_steps=0"), "agent.algorithm.gradient_steps = 0"),
         (("--agent", "grpo", "agent.init_at_random_ep_len=true"), "compares episodes that begin together"),
         (("--agent", "grpo", "agent.algorithm.num_policies=4"), "group_size = 8 does not divide the 4 environments"),
+        (("--agent", "ppo", "agent.algorithm.num_mini_batches=99999"), "num_mini_batches = 99999 .* <= "),
+        (("--agent", "ppo", "agent.algorithm.entropy_coef=-1"), "agent.algorithm.entropy_coef = -1"),
+        (("--agent", "ppo", "agent.actor.activation=silu"), "agent.actor.activation=silu: rsl_rl has no such"),
+        (("--agent", "ppo", "agent.critic.hidden_dims=[]"), "agent.critic.hidden_dims=.*at least one size"),
+        (("--seed", "5000000000"), "agent.seed = 5000000000"),
+        (("agent.logger=wandbb",), "agent.logger=wandbb: must be one of tensorboard"),
+        (("--logger", "neptune"), "--logger neptune: not installed"),
         (("--steps", "1e5", "--max_iterations", "3"), "--max_iterations says the same in another unit"),
     ],
 )
@@ -99,6 +106,11 @@ def test_a_mistake_leaves_nothing_behind(arguments, message, folder):
     with pytest.raises(EXPECTED, match=message):
         train.main(["--task", TASK, "--device", "cpu", *arguments])
     assert not (folder / "logs").exists()
+
+
+def test_a_result_that_cannot_be_written_is_told_before_the_episodes(folder):
+    with pytest.raises(UserError, match="cannot be written .it is a folder.; choose another place"):
+        evaluate.main(["--task", TASK, "--device", "cpu", "--random_actions", "--json", str(folder)])
 
 
 @needs_skrl

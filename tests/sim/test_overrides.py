@@ -8,6 +8,7 @@ import pytest
 from cgrpo_app import command_line
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, resolve
+from cgrpo_lab.validation import ConfigError
 
 
 def launch(*overrides: str, agent: str = "cgrpo", task: str = "Franka-Reach-CGRPO") -> Launch:
@@ -35,6 +36,31 @@ def test_dictionaries_take_new_keys_and_terms_can_be_switched_off():
     assert launched.env_cfg.rewards.action_rate is None
 
 
+def test_values_of_the_kind_that_is_there():
+    """Whole numbers for others, a dictionary by joint, nothing, a quoted number as a name, a list without brackets."""
+    launched = launch(
+        *("env.episode_length_s=6", "env.actions.arm_action.scale={'panda_joint.*': 0.4}", "agent.clip_actions=null"),
+        *("agent.run_name='3'", "agent.group_policy.hidden_dims=32,16", 'agent.obs_groups.state=["policy"]'),
+    )
+    assert launched.env_cfg.episode_length_s == 6 and launched.env_cfg.actions.arm_action.scale["panda_joint.*"] == 0.4
+    assert launched.agent_cfg.run_name == "3" and tuple(launched.agent_cfg.group_policy.hidden_dims) == (32, 16)
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("env.decimation=0", "env.decimation = 0"),
+        ("env.episode_length_s=0", "env.episode_length_s = 0"),
+        ("env.sim.dt=0.0", "env.sim.dt = 0.0"),
+        ("env.scene.num_envs=0", "num_envs = 0"),
+        ("env.terminations.time_out=null", "env.terminations: all terms are switched off"),
+    ],
+)
+def test_an_environment_that_could_not_run_is_refused(override, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        launch(override)
+
+
 @pytest.mark.parametrize(
     ("agent", "override", "complaint"),
     [
@@ -45,6 +71,14 @@ def test_dictionaries_take_new_keys_and_terms_can_be_switched_off():
         ("cgrpo", "env.sim.physics=null", "is a section of settings"),
         ("cgrpo", "agent.group_policy=None", "is a section of settings"),
         ("cgrpo", "env=v5", "names no variant of this task"),
+        ("cgrpo", "env.episode_length_s=6s", "must be a number"),
+        ("cgrpo", "env.rewards.action_rate.weight=True", "must be a number"),
+        ("cgrpo", "agent.init_at_random_ep_len=off", "must be true or false"),
+        ("ppo", "agent.algorithm.reward_normalization=1", "must be true or false"),
+        ("cgrpo", "agent.run_name=3", "must be text; in quotes, 'agent.run_name=\"3\"', it is"),
+        ("cgrpo", "agent.group_policy.hidden_dims=64", "must be a list such as"),
+        ("cgrpo", "env.seed=3", "has no effect; use --seed"),
+        ("ppo", "agent.resume=true", "has no effect; use --resume"),
     ],
 )
 def test_what_would_change_nothing_or_break_later_is_refused(agent, override, complaint):

@@ -9,7 +9,7 @@ import gymnasium as gym
 import pytest
 import torch
 
-from cgrpo_app import command_line, launch
+from cgrpo_app import command_line, launch, play
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError, run_command
 from cgrpo_app.overrides import check_override
@@ -263,6 +263,20 @@ def test_an_override_that_isaac_lab_would_take_for_a_new_field_is_refused(item, 
 
 
 # -- Errors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ("none", "--viz none: there are newton_gl, rerun"),
+        ("newton_gl,opengl", "there are"),
+        ("kit", "needs the package"),
+    ],
+)
+def test_a_visualizer_that_cannot_be_had_is_named(names, complaint, monkeypatch):
+    monkeypatch.setattr(play, "find_spec", lambda name: None if name == "isaacsim" else name)
+    with pytest.raises(UserError, match=complaint):
+        play.main(["--viz", names])
 
 
 def fail_with(error):

@@ -264,6 +264,10 @@ class TestSpace:
             sweep(tmp_path / "out", *options)
         assert not (tmp_path / "out").exists()
 
+    def test_policies_of_grpo_have_whole_start_groups(self):
+        """Eight environments each, of the sixteen that a locomotion task has on a CPU."""
+        assert max(parse_space("grpo", []).parameters[POLICIES].choices) == 2
+
     def test_an_agent_without_a_space_needs_one(self):
         with pytest.raises(UserError, match="--agent ppo: has no built-in space"):
             parse_space("ppo", [])

@@ -46,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--device", help="cpu or cuda; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
+    run_folder.check_writable(args.json)
     if overrides:
         raise UserError(f"{overrides[0]}: this benchmark has no task to override.")
     states = whole_numbers("--states", args.states, "4096,65536")

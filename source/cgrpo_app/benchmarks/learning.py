@@ -59,6 +59,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--device", help="cpu or cuda; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
+    for file in (args.json, args.picture):
+        run_folder.check_writable(file)
     if overrides:
         raise UserError(f"{overrides[0]}: this benchmark has no task to override.")
     for name in SIZES:

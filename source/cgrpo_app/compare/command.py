@@ -19,7 +19,7 @@ from cgrpo_app.compare.settings import Settings, load
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_overrides, check_task
+from cgrpo_app.launch import check_task, check_trainings
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -114,7 +114,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     """Check the options and give the defaults their values.
 
     Raises:
-        UserError: If a task, agent or seed does not exist, or a training would refuse an override.
+        UserError: If a task, agent or seed does not exist, or trainings would refuse their settings.
     """
     tasks = tuple(dict.fromkeys(check_task(name) for name in _names("tasks", args.tasks)))
     agents = tuple(dict.fromkeys(_names("agents", args.agents)))
@@ -123,9 +123,11 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
             if command_line.agent_entry_point(agent) not in gym.spec(task).kwargs:
                 known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
                 raise UserError(f"--agents {agent}: {task} has no such agent; it has {', '.join(known)}.")
+    if any(agent in command_line.SKRL_AGENTS for agent in agents):
+        require_extra("baselines", "skrl")
     seeds, steps, device = parse_seeds(args.seeds), parse_steps(args.steps, tasks), resolve_device(args.device)
     for task in tasks:
-        check_overrides(task, agents, device, overrides)
+        check_trainings(task, agents, device, args.num_envs, overrides)
     return Settings(
         tasks=tasks,
         agents=agents,

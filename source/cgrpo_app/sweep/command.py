@@ -17,7 +17,7 @@ from cgrpo_app.compare.settings import Settings
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_overrides, check_task
+from cgrpo_app.launch import check_task, check_trainings
 
 STORAGE = "study.db"
 SEED = 42
@@ -46,7 +46,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     settings = _settings(args, overrides)
     space = parse_space(args.agent, args.search)
     example = space.overrides(space.example()) if args.search else []
-    check_overrides(settings.tasks[0], settings.agents, settings.device, [*overrides, *example])
+    check_trainings(*settings.tasks, settings.agents, settings.device, args.num_envs, overrides, varied=example)
     folder = args.out.absolute()
     with locked(folder) as lock:
         study = open_study(folder)
@@ -131,6 +131,8 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     if command_line.agent_entry_point(args.agent) not in gym.spec(task).kwargs:
         known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
         raise UserError(f"--agent {args.agent}: {task} has no such agent; it has {', '.join(known)}.")
+    if args.agent in command_line.SKRL_AGENTS:
+        require_extra("baselines", "skrl")
     return Settings(
         tasks=(task,),
         agents=(args.agent,),

@@ -48,7 +48,8 @@ BUILT_IN = {
     "cgrpo-full": {**GROUPS, **CLUSTERS},
     "cgrpo-simple": {**GROUPS, **CLUSTERS},
     "gpg": GROUPS,
-    "grpo": GROUPS,
+    # More policies than two leave too few environments of each for start groups of eight.
+    "grpo": {**GROUPS, "agent.algorithm.num_policies": CategoricalDistribution([1, 2])},
 }
 """Space by agent where ``--search`` names none."""
 

@@ -38,12 +38,12 @@ def resolve_backend(backend: str, device: torch.device) -> str:
         ``sklearn`` or ``cuml``.
 
     Raises:
-        ValueError: If cuML is asked for while the points are not on CUDA.
+        ConfigError: If cuML is asked for while the points are not on CUDA.
     """
     if backend == "auto":
         return "cuml" if device.type == "cuda" else "sklearn"
     if backend == "cuml" and device.type != "cuda":
-        raise ValueError(
+        raise ConfigError(
             f"backend = 'cuml' cannot be used for points on {device}: it needs CUDA. Take 'auto' or 'sklearn'"
         )
     return backend
@@ -87,7 +87,7 @@ def dbscan(
         Labels ``[P]`` int64 with -1 for noise, and the indices of the core points ``[C]`` int64.
 
     Raises:
-        ValueError: If scikit-learn is asked for ``rbc``.
+        ConfigError: If scikit-learn is asked for ``rbc``.
     """
     if backend == "cuml":
         model = import_cuml_cluster().DBSCAN(
@@ -101,7 +101,7 @@ def dbscan(
         _fit_cuml(model, points.float(), out_dtype="int64")
         return _from_cuda_array(model.labels_, points), _from_cuda_array(model.core_sample_indices_, points)
     if algorithm == "rbc":
-        raise ValueError("algorithm = 'rbc' cannot be used with scikit-learn: take 'brute', or points on CUDA")
+        raise ConfigError("algorithm = 'rbc' cannot be used with scikit-learn: take 'brute', or points on CUDA")
 
     from sklearn.cluster import DBSCAN
 
