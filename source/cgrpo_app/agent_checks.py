@@ -4,6 +4,7 @@
 """Checks of an agent's settings that need no simulation, so that a mistake shows before anything is made."""
 
 import os
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,7 +14,7 @@ from rsl_rl.utils import resolve_nn_activation
 from cgrpo_app.errors import UserError
 from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
-from cgrpo_lab.baselines import SkrlCfg
+from cgrpo_lab.baselines import OffPolicyCfg, SkrlCfg
 from cgrpo_lab.policies import GroupPolicy, HiddenLayers
 from cgrpo_lab.validation import ConfigError, require_number
 
@@ -40,10 +41,30 @@ def check_agent(agent_cfg: Any, num_envs: int) -> None:
     _check_logger(agent_cfg.logger)
     if isinstance(agent_cfg.algorithm, CGRPOCfg):
         _check_cgrpo(agent_cfg, num_envs)
+        _check_obs_sets(agent_cfg.obs_groups, ("actor", "state"))
     elif isinstance(agent_cfg.algorithm, SkrlCfg):
         agent_cfg.algorithm.validate()
+        _check_obs_sets(agent_cfg.obs_groups, ("actor",))
     else:
         _check_ppo(agent_cfg, num_envs)
+
+
+def check_budget(agent_cfg: Any, num_envs: int) -> None:
+    """Check that a training is longer than the random actions with which an off-policy agent begins.
+
+    Args:
+        agent_cfg: Runner config of a task.
+        num_envs: Number of environments, those of all processes.
+
+    Raises:
+        ConfigError: If nothing would be learned.
+    """
+    steps = agent_cfg.max_iterations * agent_cfg.num_steps_per_env * num_envs
+    if isinstance(agent_cfg.algorithm, OffPolicyCfg) and agent_cfg.algorithm.random_steps >= steps:
+        raise ConfigError(
+            f"agent.algorithm.random_steps={agent_cfg.algorithm.random_steps}: all {steps} env steps of this training "
+            "would be random; give it more (--steps), or lower this."
+        )
 
 
 def check_skrl(agent_cfg: Any) -> None:
@@ -72,6 +93,13 @@ def _check_logger(logger: str) -> None:
         raise UserError(f"agent.logger={logger}: must be one of {', '.join(LOGGERS)}.")
     if logger != "tensorboard" and find_spec(logger) is None:
         raise UserError(f"--logger {logger}: not installed; './isaaclab.sh -p -m pip install {logger}' installs it.")
+
+
+def _check_obs_sets(obs_groups: Any, known: tuple[str, ...]) -> None:
+    """Raise a ConfigError if observation groups are chosen for somebody who is not there."""
+    for name in obs_groups if isinstance(obs_groups, Mapping) else ():
+        if name not in known:
+            raise ConfigError(f"agent.obs_groups.{name}: this agent does not read it; it has {', '.join(known)}.")
 
 
 def _check_cgrpo(agent_cfg: Any, num_envs: int) -> None:

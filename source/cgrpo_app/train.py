@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from cgrpo_app import command_line, processes, run_folder
-from cgrpo_app.agent_checks import check_agent
+from cgrpo_app.agent_checks import check_agent, check_budget
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, open_env, resolve
 from cgrpo_app.loading import MISMATCHES, find, mismatch
@@ -53,10 +53,11 @@ def _run(args: Any, overrides: list[str]) -> None:
         launch.agent_cfg.max_iterations = args.max_iterations
     _name(launch, args)
     check_agent(launch.agent_cfg, launch.env_cfg.scene.num_envs)
+    num_envs = launch.env_cfg.scene.num_envs * distributed.world_size()
     if args.steps is not None:
-        num_envs = launch.env_cfg.scene.num_envs * distributed.world_size()
         steps_per_iteration = num_envs * launch.agent_cfg.num_steps_per_env
         launch.agent_cfg.max_iterations = math.ceil(args.steps / steps_per_iteration)
+    check_budget(launch.agent_cfg, num_envs)
     if not args.resume and (args.checkpoint or args.load_run):
         checkpoint = processes.from_main(lambda: find(args, launch))
     if checkpoint is not None:

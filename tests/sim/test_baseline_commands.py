@@ -89,12 +89,18 @@ def check_use(run, options, folder):
     ("arguments", "message"),
     [
         (("--agent", "sac", "agent.algorithm.gradient_steps=0"), "agent.algorithm.gradient_steps = 0"),
+        (
+            ("--agent", "sac", "--steps", "9000"),
+            "random_steps=10000: all 9.* env steps of this training would be random",
+        ),
         (("--agent", "grpo", "agent.init_at_random_ep_len=true"), "compares episodes that begin together"),
         (("--agent", "grpo", "agent.algorithm.num_policies=4"), "group_size = 8 does not divide the 4 environments"),
         (("--agent", "ppo", "agent.algorithm.num_mini_batches=99999"), "num_mini_batches = 99999 .* <= "),
         (("--agent", "ppo", "agent.algorithm.entropy_coef=-1"), "agent.algorithm.entropy_coef = -1"),
         (("--agent", "ppo", "agent.actor.activation=silu"), "agent.actor.activation=silu: rsl_rl has no such"),
         (("--agent", "ppo", "agent.critic.hidden_dims=[]"), "agent.critic.hidden_dims=.*at least one size"),
+        (('agent.obs_groups.states=["policy"]',), "agent.obs_groups.states: this agent does not read it"),
+        (("--agent", "trpo", 'agent.obs_groups.state=["policy"]'), "agent.obs_groups.state: this agent does not"),
         (("--seed", "5000000000"), "agent.seed = 5000000000"),
         (("agent.logger=wandbb",), "agent.logger=wandbb: must be one of tensorboard"),
         (("--logger", "neptune"), "--logger neptune: not installed"),

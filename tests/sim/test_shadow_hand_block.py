@@ -203,6 +203,7 @@ def test_description_covers_observations_and_actions():
     ("override", "message"),
     [
         ("env.reward=sprase", "env.reward='sprase': there are dense, sparse, reorient"),
+        ("env.goal_bonus=500", "env.goal_bonus=500: env.reward=dense does not read it"),
         ("env.target_rotation=y", "env.target_rotation='y': there are z, parallel, xyz"),
         ("env.scene.env_spacing=2.0", "env.scene.env_spacing=2.0: must be 0.0"),
     ],

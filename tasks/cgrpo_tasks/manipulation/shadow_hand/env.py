@@ -264,5 +264,9 @@ def _check(cfg: BlockEnvCfg) -> None:
     for name, allowed in choices.items():
         if vars(cfg)[name] not in allowed:
             raise ConfigError(f"env.{name}={vars(cfg)[name]!r}: there are {', '.join(allowed)}.")
+    defaults = type(cfg)()
+    for name in rewards.UNREAD[cfg.reward]:
+        if vars(cfg)[name] != vars(defaults)[name]:
+            raise ConfigError(f"env.{name}={vars(cfg)[name]}: env.reward={cfg.reward} does not read it; leave it out.")
     if cfg.goal_rotation_range is not None and cfg.target_rotation == "parallel":
         raise ConfigError("env.goal_rotation_range: goals with another face up are far away; use None, z or xyz.")

@@ -7,7 +7,12 @@ import torch
 
 from .env_cfg import BlockEnvCfg
 
-REWARDS = ("dense", "sparse", "reorient")
+_REORIENT_ONLY = ("rotation_weight", "rotation_offset", "action_weight", "goal_bonus", "drop_penalty")
+
+UNREAD = {"dense": _REORIENT_ONLY, "sparse": ("distance_weight", *_REORIENT_ONLY), "reorient": ()}
+"""Weights by the kinds of reward that do without them."""
+
+REWARDS = tuple(UNREAD)
 
 
 def reward(
