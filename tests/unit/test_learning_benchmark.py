@@ -65,11 +65,24 @@ def test_scaling_is_printed_written_and_drawn(monkeypatch, tmp_path, capsys):
 
 
 def test_figures_outlive_a_picture_that_cannot_be_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(learning_scaling, "measure", lambda base: {})
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--picture .*/file/found.png: cannot be written"):
-        benchmark([*SCALING, "--json", str(tmp_path / "found.json"), "--picture", str(tmp_path / "file" / "found.png")])
+    def measure(base):
+        """Takes the picture's folder away."""
+        (tmp_path / "folder").rmdir()
+        (tmp_path / "folder").touch()
+        return {}
+
+    monkeypatch.setattr(learning_scaling, "measure", measure)
+    picture = tmp_path / "folder" / "found.png"
+    with pytest.raises(UserError, match="--picture .*/folder/found.png: cannot be written"):
+        benchmark([*SCALING, "--json", str(tmp_path / "found.json"), "--picture", str(picture)])
     assert json.loads((tmp_path / "found.json").read_text())["factors"] == {}
+
+
+@pytest.mark.parametrize("option", ["--json", "--picture"])
+def test_a_place_that_cannot_be_written_shows_before_anything_is_measured(option, monkeypatch, tmp_path):
+    monkeypatch.setattr(learning_scaling, "measure", lambda base: pytest.fail("measured"))
+    with pytest.raises(UserError, match=r"cannot be written \(it is a folder\)"):
+        benchmark([*SCALING, option, str(tmp_path)])
 
 
 def test_scaling_is_measured_on_one_thread_as_the_cases_are(monkeypatch):
