@@ -35,7 +35,6 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--random_actions", action="store_true", help="Judge uniform random actions, no checkpoint.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
-    run_folder.check_writable(args.json)
     default_envs = min(args.num_envs or MAX_ENVS, args.episodes)
     if args.random_actions:
         args.num_envs = default_envs
@@ -47,6 +46,7 @@ def main(argv: Sequence[str]) -> None:
     if args.seed is None:
         launch.agent_cfg.seed += SEED_OFFSET
         launch.env_cfg.seed = launch.agent_cfg.seed
+    run_folder.check_writable(args.json)
     with open_env(launch, args) as env:
         from cgrpo_lab.evaluation import evaluate, summarize
 

@@ -43,20 +43,19 @@ def resolve_config(task: str, entry_point: str, overrides: Sequence[str], *, pla
     """
     from isaaclab_tasks.utils import resolve_task_config
 
-    def resolved(chosen: Sequence[str]) -> tuple[Any, Any]:
-        return resolve_task_config(task, entry_point, play_mode=play_mode, overrides=chosen)
+    def resolved(chosen: Sequence[str]) -> dict[str, Any]:
+        env_cfg, agent_cfg = resolve_task_config(task, entry_point, play_mode=play_mode, overrides=chosen)
+        return {"env": env_cfg, "agent": agent_cfg}
 
     try:
         values = _values(task, entry_point, overrides)
         before = resolved([item for item in overrides if item not in values])
         for item in values:
-            check_override(item, {"env": before[0], "agent": before[1]})
-        if not values:
-            return before
-        after = resolved(overrides)
+            check_override(item, before)
+        after = resolved(overrides) if values else before
         for item in values:
-            _check_kind(item, *(_value(item, {"env": env, "agent": agent}) for env, agent in (before, after)))
-        return after
+            _check_kind(item, _value(item, before), _value(item, after))
+        return after["env"], after["agent"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         # Isaac Lab has no error class of its own for overrides; an override is the only input this call has.
         if not overrides:

@@ -44,7 +44,7 @@ Z_95 = 1.959963984540054
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports bad arguments in one line, without repeating the whole usage."""
+    """Reports bad arguments in one line, as that of the other commands, which cannot be imported without torch."""
 
     def error(self, message: str) -> None:
         """End with the message."""

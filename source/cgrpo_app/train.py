@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from cgrpo_app import command_line, processes, run_folder
-from cgrpo_app.agent_checks import check_agent, check_budget
+from cgrpo_app.agent_checks import LOGGERS, check_agent, check_budget
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, open_env, resolve
 from cgrpo_app.loading import MISMATCHES, find, mismatch
@@ -105,9 +105,7 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     command_line.add_checkpoint_arguments(parser)
     parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
     parser.add_argument("--run_name", help="Suffix of the run's folder.")
-    parser.add_argument(
-        "--logger", choices=("tensorboard", "wandb", "neptune"), help="Where metrics go beside the table."
-    )
+    parser.add_argument("--logger", choices=LOGGERS, help="Where metrics go beside the table.")
     command_line.add_video_arguments(parser)
     args, overrides = command_line.parse(parser, argv)
     if args.steps is not None and args.max_iterations is not None:

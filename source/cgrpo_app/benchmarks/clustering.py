@@ -46,7 +46,6 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--device", help="cpu or cuda; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
-    run_folder.check_writable(args.json)
     if overrides:
         raise UserError(f"{overrides[0]}: this benchmark has no task to override.")
     states = whole_numbers("--states", args.states, "4096,65536")
@@ -58,6 +57,7 @@ def main(argv: Sequence[str]) -> None:
     if args.threads < 1:
         raise UserError(f"--threads {args.threads}: must be at least 1.")
     device = resolve_device(args.device)
+    run_folder.check_writable(args.json)
     result = {
         "versions": {**describe_versions(), "scikit-learn": _version("scikit-learn")},
         "hardware": {**describe_hardware(device), "threads": args.threads},

@@ -59,8 +59,6 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--device", help="cpu or cuda; a GPU if there is one.")
     parser.add_argument("--json", type=Path, help="File to write the result to.")
     args, overrides = command_line.parse(parser, argv)
-    for file in (args.json, args.picture):
-        run_folder.check_writable(file)
     if overrides:
         raise UserError(f"{overrides[0]}: this benchmark has no task to override.")
     for name in SIZES:
@@ -69,6 +67,8 @@ def main(argv: Sequence[str]) -> None:
     if args.picture is not None and not args.scaling:
         raise UserError(f"--picture {args.picture}: draws the scaling; add --scaling or leave it out.")
     base = Case(device=resolve_device(args.device), **{name: vars(args)[name] for name in SIZES})
+    for file in (args.json, args.picture):
+        run_folder.check_writable(file)
     result = {
         "versions": describe_versions(),
         "hardware": describe_hardware(base.device),

@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
     if not args.seconds > 0.0:
         raise UserError(f"--seconds {args.seconds}: must be positive.")
     device = resolve_device(args.device)
+    run_folder.check_writable(args.json)
     result = {
         "task": task,
         "seconds_per_case": args.seconds,
@@ -64,9 +65,6 @@ def main(argv: Sequence[str]) -> None:
         "command": shlex.join(["scripts/benchmark.py", "physics", *argv]),
         "rows": [],
     }
-    if args.json is not None:
-        # An unwritable place must not cost the minutes of measuring.
-        run_folder.write_json(args.json, result)
     print(f"{'case':<16}{'envs':>6}{'env-steps/s':>14}{'ratio to ' + BARE:>26}")
     for count in counts:
         for row in _measure(task, count, presets, args.seconds, device, cores):

@@ -123,8 +123,6 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
             if command_line.agent_entry_point(agent) not in gym.spec(task).kwargs:
                 known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
                 raise UserError(f"--agents {agent}: {task} has no such agent; it has {', '.join(known)}.")
-    if any(agent in command_line.SKRL_AGENTS for agent in agents):
-        require_extra("baselines", "skrl")
     seeds, steps, device = parse_seeds(args.seeds), parse_steps(args.steps, tasks), resolve_device(args.device)
     for task in tasks:
         check_trainings(task, agents, device, args.num_envs, overrides)

@@ -45,7 +45,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     settings = _settings(args, overrides)
     space = parse_space(args.agent, args.search)
-    example = space.overrides(space.example()) if args.search else []
+    example = space.overrides(space.example())
     check_trainings(*settings.tasks, settings.agents, settings.device, args.num_envs, overrides, varied=example)
     folder = args.out.absolute()
     with locked(folder) as lock:
@@ -131,8 +131,6 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     if command_line.agent_entry_point(args.agent) not in gym.spec(task).kwargs:
         known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
         raise UserError(f"--agent {args.agent}: {task} has no such agent; it has {', '.join(known)}.")
-    if args.agent in command_line.SKRL_AGENTS:
-        require_extra("baselines", "skrl")
     return Settings(
         tasks=(task,),
         agents=(args.agent,),
