@@ -73,18 +73,6 @@ class BlockCGRPOSimpleRunnerCfg(BlockCGRPORunnerCfg):
 
 
 @configclass
-class BlockGRPORunnerCfg(BlockCGRPORunnerCfg):
-    """GRPO with outcome supervision: whole episodes of 100 steps from one start to one goal, compared as wholes."""
-
-    num_steps_per_env = 100
-    max_iterations = 120
-    save_interval = 10
-    init_at_random_ep_len = False
-    experiment_name = "shadow_hand_block_grpo"
-    algorithm = CGRPOCfg(**LEARNING, estimator="episode", estimator_options={"group_size": 8})
-
-
-@configclass
 class BlockPPORunnerCfg(PPORunnerCfg):
     """rsl_rl's PPO with our policy's network, squash, noise, normaliser, optimiser and schedule."""
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, CGRPO Lab developers
 # SPDX-License-Identifier: BSD-3-Clause
 
-"""Agents of the catching task: CGRPO, the paper's two configurations, GRPO, and PPO on the same task and budget.
+"""Agents of the catching task: CGRPO, the paper's two configurations, and PPO on the same task and budget.
 
 256 envs times 32 steps make minibatches of 1024; 1220 iterations are ten million steps. Discount, noise, epochs and
 target divergence of all agents are those of Bi-DexHands' PPO (``cfg/ppo/config.yaml``).
@@ -22,8 +22,6 @@ from cgrpo_tasks.agents import (
     PPORunnerCfg,
     SquashedGaussianCfg,
 )
-
-from .env_cfg import EPISODE_STEPS
 
 INIT_LOG_STD = math.log(0.8)
 """Initial noise of the source's PPO."""
@@ -73,18 +71,6 @@ class CatchCGRPOSimpleRunnerCfg(CatchCGRPORunnerCfg):
 
     experiment_name = "shadow_hand_catch_cgrpo_simple"
     algorithm = CGRPOCfg(**PAPER_SIMPLE, **LEARNING)
-
-
-@configclass
-class CatchGRPORunnerCfg(CatchCGRPORunnerCfg):
-    """GRPO with outcome supervision: whole episodes from one start to one goal, eight of each, compared as wholes."""
-
-    num_steps_per_env = EPISODE_STEPS
-    max_iterations = 260
-    save_interval = 20
-    experiment_name = "shadow_hand_catch_grpo"
-    init_at_random_ep_len = False
-    algorithm = CGRPOCfg(**LEARNING, estimator="episode", estimator_options={"group_size": 8})
 
 
 @configclass
