@@ -53,7 +53,7 @@ class BlockSACRunnerCfg(BlockSkrlRunnerCfg):
     """Soft Actor-Critic.
 
     Its usual entropy coefficient of 0.2 would make the entropy of twenty actions worth more than the rewards, which are
-    below 1 a step; 0.01 is that of :class:`~cgrpo_tasks.manipulation.franka_reach.baseline_agents.FrankaReachSACRunnerCfg`.
+    below 1 a step; 0.01 is that of the reaching task.
     """
 
     experiment_name = "shadow_hand_block_sac"
@@ -76,6 +76,4 @@ class BlockTRPORunnerCfg(BlockSkrlRunnerCfg):
     max_iterations = 370
     save_interval = 50
     experiment_name = "shadow_hand_block_trpo"
-    algorithm = TRPOCfg(
-        hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.95, lam=0.98
-    )
+    algorithm = TRPOCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.95, lam=0.98)

@@ -74,6 +74,4 @@ class CatchTRPORunnerCfg(SkrlRunnerCfg):
     max_iterations = 1220
     save_interval = 100
     experiment_name = "shadow_hand_catch_trpo"
-    algorithm = TRPOCfg(
-        hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.96, lam=0.98
-    )
+    algorithm = TRPOCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.96, lam=0.98)
