@@ -16,7 +16,7 @@ from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.baselines import OffPolicyCfg, SkrlCfg
 from cgrpo_lab.policies import GroupPolicy, HiddenLayers
-from cgrpo_lab.validation import ConfigError, require_number
+from cgrpo_lab.validation import ConfigError, require_number, require_sizes
 
 LARGEST_SEED = 4_000_000_000
 """NumPy takes seeds below 2^32; an evaluation and the processes of a training add to theirs."""
@@ -155,11 +155,7 @@ def _check_ppo(agent_cfg: Any, num_envs: int) -> None:
 
 def _check_network(name: str, model: Any) -> None:
     """Layers and activation of one of rsl_rl's networks."""
-    sizes = model.hidden_dims
-    if not isinstance(sizes, list | tuple) or not sizes:
-        raise ConfigError(f"{name}.hidden_dims={sizes!r}: must be a list of at least one size, such as [64, 64].")
-    for size in sizes:
-        require_number(f"{name}.hidden_dims", size, at_least=1, integer=True)
+    require_sizes(f"{name}.hidden_dims", model.hidden_dims)
     try:
         resolve_nn_activation(model.activation)
     except ValueError:

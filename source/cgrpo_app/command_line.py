@@ -22,10 +22,20 @@ AGENTS = {
 }
 """Short names of agents; any other value of ``--agent`` is taken as the name of a registered entry point."""
 
-SKRL_AGENTS = ("sac", "td3", "trpo")
-"""Those that need the extra ``baselines``."""
-
 OVERRIDE_KEYS = ("env", "env.", "agent.", "physics", "presets", "renderer")
+
+
+SAME = {
+    "num_envs": "env.scene.num_envs",
+    "seed": "agent.seed",
+    "seeds": "agent.seed",
+    "steps": "agent.max_iterations",
+    "max_iterations": "agent.max_iterations",
+    "experiment_name": "agent.experiment_name",
+    "run_name": "agent.run_name",
+    "logger": "agent.logger",
+}
+"""Options with the fields that they set, whatever an override says."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,7 +96,8 @@ def parse(
         assignments: Options of several values that have this form themselves and keep all of them.
 
     Raises:
-        UserError: If an argument is neither an option nor an override, or a number is out of range.
+        UserError: If an argument is neither an option nor an override, a number is out of range, or an option and an
+            override set the same.
     """
     args, rest = parser.parse_known_args(list(argv))
     for name, values in vars(args).items():
@@ -106,6 +117,10 @@ def parse(
             raise UserError(f"--{name} {value}: must be at least 1.")
     if vars(args).get("seed") is not None and args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be at least 0.")
+    for name, field in SAME.items():
+        given = [item for item in rest if item.startswith(f"{field}=")]
+        if given and vars(args).get(name) is not None:
+            raise UserError(f"{given[0]}: --{name} says this already; leave one of them out.")
     return args, rest
 
 

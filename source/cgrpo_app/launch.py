@@ -16,10 +16,9 @@ import gymnasium as gym
 import torch
 
 from cgrpo_app.agent_checks import check_agent, check_skrl
-from cgrpo_app.command_line import SKRL_AGENTS, agent_entry_point
+from cgrpo_app.command_line import agent_entry_point
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
-from cgrpo_app.extras import require_extra
 from cgrpo_app.overrides import resolve_config
 from cgrpo_app.quietness import STORAGE_ERRORS, quiet, quiet_libraries, quiet_writer_threads, without_driver_warning
 from cgrpo_lab.validation import ConfigError, require_number
@@ -120,18 +119,16 @@ def check_trainings(
         agents: Short names of its agents.
         device: Device of the trainings.
         num_envs: Environments of each; the task's default if None.
-        overrides: Hydra overrides and presets. Without any, and without ``num_envs``, no setting can be wrong.
+        overrides: Hydra overrides and presets.
         varied: Further overrides, one choice of those that differ from training to training. Whether settings fit one
             another is then left to each training.
 
     Raises:
         UserError: If one of the agents cannot be trained with them, or its package is missing.
     """
-    if any(agent in SKRL_AGENTS for agent in agents):
-        require_extra("baselines", "skrl")
     given = [*overrides, *(varied or ())]
-    for agent in agents if given or num_envs is not None else ():
-        options = {"task": task, "agent": agent, "device": device, "num_envs": num_envs, "seed": None, "verbose": False}
+    for agent in agents:
+        options = {"task": task, "agent": agent, "device": device, "num_envs": num_envs, "seed": 0, "verbose": False}
         try:
             launch = resolve(argparse.Namespace(**options), given)
             if varied is None:

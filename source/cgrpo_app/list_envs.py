@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import gymnasium as gym
 
 from cgrpo_app import command_line
+from cgrpo_app.errors import UserError
 from cgrpo_app.launch import registered_tasks
 
 
@@ -16,10 +17,15 @@ def main(argv: Sequence[str]) -> None:
 
     Args:
         argv: Command line without the program's name.
+
+    Raises:
+        UserError: If an option cannot be used.
     """
     parser = command_line.make_parser("List the tasks of CGRPO Lab.")
     parser.add_argument("--all", action="store_true", help="Also list Isaac Lab's own tasks.")
-    args, _ = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parser, argv)
+    if overrides:
+        raise UserError(f"{overrides[0]}: has no effect on a list; leave it out.")
     names = registered_tasks()
     if args.all:
         import isaaclab_tasks  # noqa: F401  registers them

@@ -7,7 +7,8 @@ Isaac Lab would make a field that nobody reads of a misspelt name, and takes any
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cgrpo_app.errors import UserError
@@ -81,14 +82,24 @@ def check_override(item: str, configs: Mapping[str, Any]) -> None:
         raise UserError(f"{item}: names no variant of this task; leave it out.")
     owner: Any = configs
     for depth, parent in enumerate(parents):
-        owner = _member(item, ".".join(parents[:depth]), owner, parent)
+        section, owner = owner, _member(item, ".".join(parents[:depth]), owner, parent)
     path = ".".join(parents)
+    if parents[-1] == "params" and hasattr(section, "func"):
+        _check_parameter(item, section.func, name)
     value = owner.get(name) if isinstance(owner, Mapping) else _member(item, path, owner, name)
     is_switched_off = text.lower() in NOTHING and path not in WHOLE
     if _is_section(value) and not is_switched_off:
         raise UserError(
             f"{item}: is a section of settings; set one of them, {key}.NAME, of {', '.join(_names(value))}."
         )
+
+
+def _check_parameter(item: str, term: Callable, name: str) -> None:
+    """Raise a UserError if a term of a manager, a function or a class with ``__call__``, has no such parameter."""
+    parameters = inspect.signature(term.__call__ if inspect.isclass(term) else term).parameters
+    if name not in parameters and all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
+        known = [other for other in parameters if other not in ("self", "env", "env_ids")]
+        raise UserError(f"{item}: {term.__name__} has no parameter {name!r}; it has {', '.join(known) or 'none'}.")
 
 
 def _check_kind(item: str, before: Any, after: Any) -> None:

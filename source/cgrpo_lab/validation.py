@@ -54,6 +54,22 @@ def require_number(
     raise ConfigError(f"{field} = {value!r} cannot be used: give {kind}{' ' + limits if limits else ''}")
 
 
+def require_sizes(field: str, value: Iterable[int]) -> None:
+    """Raise unless a configuration value lists the sizes of one or more layers.
+
+    Args:
+        field: Name of the option, as the user writes it.
+        value: The value given.
+
+    Raises:
+        ConfigError: If it is no list, empty, or one of the sizes is no whole number of at least 1.
+    """
+    if not isinstance(value, list | tuple) or not value:
+        raise ConfigError(f"{field} = {value!r} cannot be used: give a list of at least one size, such as [64, 64]")
+    for size in value:
+        require_number(field, size, at_least=1, integer=True)
+
+
 def require_choice(field: str, value: str, choices: list[str]) -> None:
     """Raise unless a configuration value is one of the named choices.
 

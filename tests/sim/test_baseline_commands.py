@@ -96,7 +96,7 @@ def check_use(run, options, folder):
         (("--agent", "ppo", "agent.algorithm.num_mini_batches=99999"), "num_mini_batches = 99999 .* <= "),
         (("--agent", "ppo", "agent.algorithm.entropy_coef=-1"), "agent.algorithm.entropy_coef = -1"),
         (("--agent", "ppo", "agent.actor.activation=silu"), "agent.actor.activation=silu: rsl_rl has no such"),
-        (("--agent", "ppo", "agent.critic.hidden_dims=[]"), "agent.critic.hidden_dims=.*at least one size"),
+        (("--agent", "ppo", "agent.critic.hidden_dims=[]"), "agent.critic.hidden_dims = .*at least one size"),
         (('agent.obs_groups.states=["policy"]',), "agent.obs_groups.states: this agent does not read it"),
         (("--agent", "trpo", 'agent.obs_groups.state=["policy"]'), "agent.obs_groups.state: this agent does not"),
         (("--seed", "5000000000"), "agent.seed = 5000000000"),

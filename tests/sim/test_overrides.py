@@ -77,6 +77,7 @@ def test_an_environment_that_could_not_run_is_refused(override, complaint):
         ("ppo", "agent.algorithm.reward_normalization=1", "must be true or false"),
         ("cgrpo", "agent.run_name=3", "must be text; in quotes, 'agent.run_name=\"3\"', it is"),
         ("cgrpo", "agent.group_policy.hidden_dims=64", "must be a list such as"),
+        ("cgrpo", "env.rewards.action_rate.params.sdt=1", "action_rate_l2 has no parameter 'sdt'; it has none"),
         ("cgrpo", "env.seed=3", "has no effect; use --seed"),
         ("ppo", "agent.resume=true", "has no effect; use --resume"),
     ],

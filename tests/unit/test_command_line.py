@@ -3,13 +3,14 @@
 
 """Mistakes on the command line get one line with a remedy and exit code 2."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gymnasium as gym
 import pytest
 import torch
 
-from cgrpo_app import command_line, launch, play
+from cgrpo_app import command_line, launch, list_envs, play
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError, run_command
 from cgrpo_app.overrides import check_override
@@ -80,6 +81,26 @@ def test_what_is_neither_option_nor_override_is_refused(argument):
 def test_counts_must_be_positive(option, value):
     with pytest.raises(UserError, match=f"--{option} {value}: must be at least 1"):
         parse(f"--{option}={value}")
+
+
+@pytest.mark.parametrize(
+    ("options", "override"),
+    [
+        (["--seed", "0"], "agent.seed=2"),
+        (["--num_envs", "8"], "env.scene.num_envs=16"),
+        (["--max_iterations", "5"], "agent.max_iterations=5"),
+    ],
+)
+def test_an_option_and_an_override_that_set_the_same_are_refused(options, override):
+    with pytest.raises(UserError, match=f"{override}: {options[0]} says this already; leave one of them out"):
+        parse(*options, override)
+    for fine in ([*options, "agent.seeds=1"], [override]):
+        assert parse(*fine)[1] == fine[-1:]
+
+
+def test_a_list_takes_no_overrides():
+    with pytest.raises(UserError, match="env=v5: has no effect on a list"):
+        list_envs.main(["env=v5"])
 
 
 @pytest.mark.parametrize("value", ["-1", "abc", "1.5", "nan", ""])
@@ -212,9 +233,28 @@ class Agent:
     parts: dict = field(default_factory=lambda: {"arm": Algorithm()})
 
 
+def pulling(env, strength):
+    """Reward term that is a function."""
+
+
+class Pushing:
+    """Reward term that is a class."""
+
+    def __call__(self, env, strength, **more):
+        pass
+
+
+@dataclass
+class Term:
+    func: Callable
+    params: dict = field(default_factory=dict)
+
+
 @dataclass
 class Rewards:
     reach: Algorithm = field(default_factory=Algorithm)
+    pull: Term = field(default_factory=lambda: Term(pulling))
+    push: Term = field(default_factory=lambda: Term(Pushing, {"strength": 1}))
 
 
 @dataclass
@@ -232,6 +272,7 @@ CONFIGS = {"env": Env(), "agent": Agent()}
         *("agent.max_iterations=9", "agent.hidden_dims=[3]", "agent.algorithm.learning_rate=null"),
         *("agent.algorithm.estimator_options.new=1", "agent.algorithm.estimator_options={}", "agent.parts.leg=1"),
         *("agent.parts.arm.learning_rate=1", "env.rewards.reach=null", "env.rewards.reach=None"),
+        *("env.rewards.pull.params.strength=1", "env.rewards.push.params.weakness=1"),
     ],
 )
 def test_an_override_sets_a_field_an_entry_of_a_dictionary_or_switches_off_a_part(item):
@@ -254,6 +295,7 @@ def test_an_override_sets_a_field_an_entry_of_a_dictionary_or_switches_off_a_par
         ("env.sim.reach=null", "is a section of settings"),
         ("env.rewards.reach=3", "is a section of settings"),
         ("env=v5", "names no variant of this task"),
+        ("env.rewards.pull.params.strenght=1", "pulling has no parameter 'strenght'; it has strength"),
     ],
 )
 def test_an_override_that_isaac_lab_would_take_for_a_new_field_is_refused(item, complaint):

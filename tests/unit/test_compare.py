@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kills import kill_when
 
-from cgrpo_app import extras
+from cgrpo_app import agent_checks
 from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main, parse_seeds
 from cgrpo_app.compare.processes import locked
@@ -345,6 +345,7 @@ class TestMistakes:
             (["--tasks", CHEETAH, "--agents", "ppo", "sac", f"{CLIP}=0.1"], "agent sac on HalfCheetah-CGRPO"),
             (["--tasks", CHEETAH, "--agents", "ppo", "grpo", "--num_envs", "12"], "divide the 12 .*agent grpo on Half"),
             (["--tasks", CHEETAH, "--agents", "ppo", f"{CLIP}=-1"], "clip_param = -1 .*agent ppo on HalfCheetah"),
+            (["--tasks", CHEETAH, "--agents", "ppo", "agent.seed=3"], "agent.seed=3: --seeds says this already"),
             (["--report_only"], "cannot be read"),
             (["--report_only", "--retry_failed"], "--retry_failed: runs failed runs again, --report_only runs nothing"),
         ],
@@ -359,8 +360,8 @@ class TestMistakes:
             require_extra("compare", "json", "no_such_module")
 
     def test_agents_of_skrl_need_it_before_the_first_run(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "skrl" else name)
-        with pytest.raises(UserError, match="skrl: not installed; ./isaaclab.sh -i baselines installs it"):
+        monkeypatch.setattr(agent_checks, "find_spec", lambda name: None if name == "skrl" else name)
+        with pytest.raises(UserError, match="--agent td3: needs the package skrl.* -i baselines.*td3 on HalfCheetah"):
             compare(tmp_path / "out", agents=("ppo", "td3"), tasks=(CHEETAH,))
 
     @pytest.mark.parametrize(("text", "seeds"), [("3", (1, 2, 3)), ("7,3,7", (7, 3)), ("42,", (42,))])

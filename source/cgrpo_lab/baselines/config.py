@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from cgrpo_lab.algorithms.config import ACTIVATIONS
-from cgrpo_lab.validation import ConfigError, require_choice, require_number, require_options
+from cgrpo_lab.validation import require_choice, require_number, require_options, require_sizes
 
 
 @dataclass
@@ -48,12 +48,7 @@ class SkrlCfg:
         Raises:
             ConfigError: Naming the first field that cannot be used, its value and the remedy.
         """
-        if not isinstance(self.hidden_dims, list | tuple) or not self.hidden_dims:
-            raise ConfigError(
-                f"agent.algorithm.hidden_dims = {self.hidden_dims!r} cannot be used: give a list of at least one size"
-            )
-        for size in self.hidden_dims:
-            require_number("agent.algorithm.hidden_dims", size, at_least=1, integer=True)
+        require_sizes("agent.algorithm.hidden_dims", self.hidden_dims)
         require_choice("agent.algorithm.activation", self.activation, list(ACTIVATIONS))
         self._require("gamma", at_least=0.0, below=1.0)
         self._require("learning_rate", above=0.0)
