@@ -107,11 +107,13 @@ def test_environments_that_cannot_be_divided(num_envs, num_policies, fitting):
 
 
 def test_start_groups_that_do_not_fit_into_a_policy():
-    """Half of 24 environments hold no start groups of 8: said before the first rollout, not after it."""
+    """Half of 24 environments hold no start groups of 8: said before the first rollout, but they can be played."""
     cfg = runner_cfg(num_policies=2, estimator="episode", estimator_options={})
+    algorithm = construct(cfg, 24)
+    algorithm.eval_mode()
     with pytest.raises(ConfigError, match="group_size = 8 does not divide the 12 environments of a policy"):
-        construct(cfg, 24)
-    construct(cfg, 32)
+        algorithm.train_mode()
+    construct(cfg, 32).train_mode()
 
 
 def test_more_minibatches_than_samples():

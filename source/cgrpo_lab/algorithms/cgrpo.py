@@ -273,7 +273,12 @@ class CGRPO:
         distributed.share_random_state(self.generator)
 
     def train_mode(self) -> None:
-        """Let the normalisers learn."""
+        """Let the normalisers learn.
+
+        Raises:
+            ConfigError: If the estimator cannot divide the environments; playing takes any number of them.
+        """
+        self.estimator.check_envs(self.rollout.envs_per_policy)
         self.policy.train()
         self.state_normalizer.train()
 

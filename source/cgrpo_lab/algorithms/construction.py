@@ -81,5 +81,4 @@ def make_parts(obs: TensorDict, env: VecEnv, cfg: dict[str, Any], device: str) -
         gamma=algorithm.gamma,
         **algorithm.estimator_options,
     )
-    estimator.check_envs(rollout.envs_per_policy)
     return Parts(policy, estimator, rollout, algorithm, obs_groups, cfg["max_iterations"], generator, device)
