@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cgrpo_app import sim2sim
 from cgrpo_app.compare.processes import locked, share_cores, start
 from cgrpo_app.compare.runs import Run
 from cgrpo_app.compare.settings import GROWING, Settings, command_of, judge_environment
@@ -43,7 +44,24 @@ def test_a_run_is_trained_resumed_evaluated_and_generalised(tmp_path):
         assert (step.name, step.command) == (name, [sys.executable, *f"scripts/{command}".split()])
     (run.folder / "generalisation.json").write_text("{}")
     assert run.next_step() is None
-    assert judge_environment(dataclasses.replace(settings, overrides=()), CHEETAH) == "HalfCheetah-v4"
+
+
+@pytest.mark.parametrize(
+    ("task", "overrides", "judge"),
+    [
+        (CHEETAH, (), "HalfCheetah-v4"),
+        (CHEETAH, ("env=v4", "env.episode_length_s=6", "env=v5"), "HalfCheetah-v5"),
+        (FRANKA, ("physics=mujoco",), "Franka-Reach"),
+        ("Shadow-Hand-Manipulate-Block-CGRPO", (), "HandManipulateBlockRotateZDense-v1"),
+        ("Shadow-Hand-Manipulate-Block-CGRPO", ("env=full",), "HandManipulateBlockFullDense-v1"),
+        ("Shadow-Hand-Manipulate-Block-CGRPO", ("env=rotate_z_near",), None),  # there is no official one
+        ("Shadow-Hand-Catch-Abreast-CGRPO", (), None),
+    ],
+)
+def test_the_judge_outside_is_that_of_the_variant(task, overrides, judge):
+    settings = Settings((task,), ("cgrpo",), (1,), {task: 1}, "cpu", overrides=overrides)
+    assert judge_environment(settings, task) == judge
+    assert judge is None or judge in sim2sim.ENVS
 
 
 def test_the_command_of_a_comparison_names_all_that_is_not_usual():

@@ -20,13 +20,19 @@ GROWING = ("tasks", "agents", "seeds")
 compared."""
 
 
+_HAND = "HandManipulateBlock{}Dense-v1"
+
 JUDGES = {
-    "HalfCheetah-CGRPO": "HalfCheetah-{version}",
-    "Walker2d-CGRPO": "Walker2d-{version}",
-    "Ant-CGRPO": "Ant-{version}",
-    "Franka-Reach-CGRPO": "Franka-Reach",
+    **{f"{robot}-CGRPO": {"v4": f"{robot}-v4", "v5": f"{robot}-v5"} for robot in ("HalfCheetah", "Walker2d", "Ant")},
+    "Franka-Reach-CGRPO": {"": "Franka-Reach"},
+    "Shadow-Hand-Manipulate-Block-CGRPO": {
+        "rotate_z": _HAND.format("RotateZ"),
+        "rotate_parallel": _HAND.format("RotateParallel"),
+        "rotate_xyz": _HAND.format("RotateXYZ"),
+        "full": _HAND.format("Full"),
+    },
 }
-"""Environments of ``sim2sim.py`` by task."""
+"""Environments of ``sim2sim.py`` by task and variant (``env=NAME``), the default variant first."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,9 @@ def load(folder: Path) -> Settings:
 
 def judge_environment(settings: Settings, task: str) -> str | None:
     """Environment outside Isaac Lab that ``sim2sim.py`` judges policies of a task in; None if there is none."""
-    version = "v5" if "env=v5" in settings.overrides else "v4"
-    return JUDGES[task].format(version=version) if task in JUDGES else None
+    variants = JUDGES.get(task, {})
+    chosen = [item.removeprefix("env=") for item in settings.overrides if item.startswith("env=")]
+    return variants.get(chosen[-1]) if chosen else next(iter(variants.values()), None)
 
 
 def command_of(settings: Settings, experts: list[str], folder: Path) -> str:
