@@ -24,8 +24,7 @@ AGENTS = {
 
 OVERRIDE_KEYS = ("env", "env.", "agent.", "physics", "presets", "renderer")
 
-
-SAME = {
+OPTION_FIELDS = {
     "num_envs": "env.scene.num_envs",
     "seed": "agent.seed",
     "seeds": "agent.seed",
@@ -117,7 +116,7 @@ def parse(
             raise UserError(f"--{name} {value}: must be at least 1.")
     if vars(args).get("seed") is not None and args.seed < 0:
         raise UserError(f"--seed {args.seed}: must be at least 0.")
-    for name, field in SAME.items():
+    for name, field in OPTION_FIELDS.items():
         given = [item for item in rest if item.startswith(f"{field}=")]
         if given and vars(args).get(name) is not None:
             raise UserError(f"{given[0]}: --{name} says this already; leave one of them out.")

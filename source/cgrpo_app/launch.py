@@ -16,7 +16,7 @@ import gymnasium as gym
 import torch
 
 from cgrpo_app.agent_checks import check_agent, check_skrl
-from cgrpo_app.command_line import agent_entry_point
+from cgrpo_app.command_line import AGENTS, agent_entry_point
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import EXPECTED, UserError
 from cgrpo_app.overrides import resolve_config
@@ -60,6 +60,23 @@ def check_task(task: str | None) -> str:
         close = close or difflib.get_close_matches(name, gym.registry.keys(), n=3, cutoff=0.5) or ours
         raise UserError(f"--task {task}: is not registered; the nearest are {', '.join(close)}.")
     return name
+
+
+def check_agent_name(option: str, task: str, agent: str) -> None:
+    """Check that a task has an agent.
+
+    Args:
+        option: Option that named the agent.
+        task: Task id, which is registered.
+        agent: Short name of the agent.
+
+    Raises:
+        UserError: If it has none of this name; with those it has.
+    """
+    kwargs = gym.spec(task).kwargs
+    if agent_entry_point(agent) not in kwargs:
+        known = [name for name, key in AGENTS.items() if key in kwargs]
+        raise UserError(f"{option} {agent}: {task} has no such agent; it has {', '.join(known)}.")
 
 
 def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bool = False) -> Launch:
@@ -128,7 +145,7 @@ def check_trainings(
     """
     given = [*overrides, *(varied or ())]
     for agent in agents:
-        options = {"task": task, "agent": agent, "device": device, "num_envs": num_envs, "seed": 0, "verbose": False}
+        options = {"task": task, "agent": agent, "device": device, "num_envs": num_envs, "seed": None, "verbose": False}
         try:
             launch = resolve(argparse.Namespace(**options), given)
             if varied is None:

@@ -97,8 +97,8 @@ def check_override(item: str, configs: Mapping[str, Any]) -> None:
 def _check_parameter(item: str, term: Callable, name: str) -> None:
     """Raise a UserError if a term of a manager, a function or a class with ``__call__``, has no such parameter."""
     parameters = inspect.signature(term.__call__ if inspect.isclass(term) else term).parameters
-    if name not in parameters and all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
-        known = [other for other in parameters if other not in ("self", "env", "env_ids")]
+    known = [other for other in parameters if other not in ("self", "env", "env_ids")]
+    if name not in known and all(p.kind is not p.VAR_KEYWORD for p in parameters.values()):
         raise UserError(f"{item}: {term.__name__} has no parameter {name!r}; it has {', '.join(known) or 'none'}.")
 
 

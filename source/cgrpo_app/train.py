@@ -28,8 +28,8 @@ from cgrpo_lab.runners.checkpoint import CheckpointError, read_checkpoint
 NEW_RUN = {"actor": True, "critic": True, "optimizer": True, "iteration": False, "rnd": True}
 """rsl_rl's selection for a run that starts from what another has learned."""
 
-STORED = {"num_envs": "env.scene.num_envs", "seed": "agent.seed", "max_iterations": "agent.max_iterations"}
-"""Options that a resumed run keeps, with the overrides that say the same."""
+STORED = ("num_envs", "seed", "max_iterations")
+"""Options that a resumed run keeps unless they are given, or an override of their field."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -128,8 +128,8 @@ def _resume(args: Any, overrides: list[str]) -> Path:
     stored = run_folder.read_json(checkpoint.parent / run_folder.LAUNCH_FILE)
     given = {item.split("=", 1)[0] for item in overrides}
     args.device = args.device or stored["device"]
-    for name, override in STORED.items():
-        if vars(args)[name] is None and override not in given:
+    for name in STORED:
+        if vars(args)[name] is None and command_line.OPTION_FIELDS[name] not in given:
             setattr(args, name, stored[name])
     overrides[:] = run_folder.with_run_overrides(checkpoint.parent, overrides)
     return checkpoint

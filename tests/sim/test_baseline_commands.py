@@ -8,6 +8,7 @@ import json
 import sys
 from importlib.util import find_spec
 
+import gymnasium as gym
 import pytest
 
 from cgrpo_app import command_line, evaluate, sim2sim, train
@@ -27,6 +28,12 @@ QUICK = {
 """Overrides that make two iterations short."""
 
 needs_skrl = pytest.mark.skipif(find_spec("skrl") is None, reason="skrl is not installed (./isaaclab.sh -i baselines)")
+
+
+@pytest.mark.parametrize("task", registered_tasks())
+@pytest.mark.parametrize("agent", AGENTS)
+def test_every_task_registers_every_agent(task, agent):
+    assert AGENTS[agent] in gym.spec(task).kwargs
 
 
 @needs_skrl

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from cgrpo_app import command_line
 from cgrpo_app.compare.pool import Pool
 from cgrpo_app.compare.processes import locked
@@ -19,7 +17,7 @@ from cgrpo_app.compare.settings import Settings, load
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_task, check_trainings
+from cgrpo_app.launch import check_agent_name, check_task, check_trainings
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -120,9 +118,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     agents = tuple(dict.fromkeys(_names("agents", args.agents)))
     for task in tasks:
         for agent in agents:
-            if command_line.agent_entry_point(agent) not in gym.spec(task).kwargs:
-                known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
-                raise UserError(f"--agents {agent}: {task} has no such agent; it has {', '.join(known)}.")
+            check_agent_name("--agents", task, agent)
     seeds, steps, device = parse_seeds(args.seeds), parse_steps(args.steps, tasks), resolve_device(args.device)
     for task in tasks:
         check_trainings(task, agents, device, args.num_envs, overrides)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-
 from cgrpo_app import command_line
 from cgrpo_app.compare.command import SCRIPTS, parse_seeds
 from cgrpo_app.compare.processes import locked
@@ -17,7 +15,7 @@ from cgrpo_app.compare.settings import Settings
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
-from cgrpo_app.launch import check_task, check_trainings
+from cgrpo_app.launch import check_agent_name, check_task, check_trainings
 
 STORAGE = "study.db"
 SEED = 42
@@ -128,9 +126,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
         UserError: If task, agent or seeds do not exist.
     """
     task = check_task(args.task)
-    if command_line.agent_entry_point(args.agent) not in gym.spec(task).kwargs:
-        known = [name for name, key in command_line.AGENTS.items() if key in gym.spec(task).kwargs]
-        raise UserError(f"--agent {args.agent}: {task} has no such agent; it has {', '.join(known)}.")
+    check_agent_name("--agent", task, args.agent)
     return Settings(
         tasks=(task,),
         agents=(args.agent,),

@@ -16,6 +16,9 @@ from cgrpo_tasks.agents import SkrlRunnerCfg
 
 from .agents import LEARNING, FrankaReachCGRPORunnerCfg
 
+SHARED = {"gamma": LEARNING["gamma"], "activation": "elu"}
+"""What skrl's agents have in common with ours."""
+
 
 @configclass
 class FrankaReachGPGRunnerCfg(FrankaReachCGRPORunnerCfg):
@@ -56,7 +59,7 @@ class FrankaReachSACRunnerCfg(SkrlRunnerCfg):
     max_iterations = 1800
     save_interval = 200
     experiment_name = "franka_reach_sac"
-    algorithm = SACCfg(gamma=0.95, activation="elu", gradient_steps=64, init_entropy_coef=0.01)
+    algorithm = SACCfg(**SHARED, gradient_steps=64, init_entropy_coef=0.01)
 
 
 @configclass
@@ -67,7 +70,7 @@ class FrankaReachTD3RunnerCfg(SkrlRunnerCfg):
     max_iterations = 1800
     save_interval = 200
     experiment_name = "franka_reach_td3"
-    algorithm = TD3Cfg(gamma=0.95, activation="elu", gradient_steps=64)
+    algorithm = TD3Cfg(**SHARED, gradient_steps=64)
 
 
 @configclass
@@ -78,4 +81,4 @@ class FrankaReachTRPORunnerCfg(SkrlRunnerCfg):
     max_iterations = 600
     save_interval = 50
     experiment_name = "franka_reach_trpo"
-    algorithm = TRPOCfg(gamma=0.95, activation="elu", lam=0.98)
+    algorithm = TRPOCfg(**SHARED, lam=0.98)

@@ -16,6 +16,9 @@ from cgrpo_tasks.agents import SkrlRunnerCfg
 
 from .agents import GROUPS, HIDDEN_DIMS, INIT_LOG_STD, LEARNING, BlockCGRPORunnerCfg
 
+SHARED = {"gamma": LEARNING["gamma"], "activation": "elu"}
+"""What skrl's agents have in common with ours."""
+
 
 @configclass
 class BlockGPGRunnerCfg(BlockCGRPORunnerCfg):
@@ -39,8 +42,8 @@ class BlockGRPORunnerCfg(BlockCGRPORunnerCfg):
 
 
 @configclass
-class BlockSkrlRunnerCfg(SkrlRunnerCfg):
-    """What skrl's agents share: the goal as such and relative to the block among the observations."""
+class BlockOffPolicyRunnerCfg(SkrlRunnerCfg):
+    """What SAC and TD3 share."""
 
     num_steps_per_env = 8
     max_iterations = 1480
@@ -49,7 +52,7 @@ class BlockSkrlRunnerCfg(SkrlRunnerCfg):
 
 
 @configclass
-class BlockSACRunnerCfg(BlockSkrlRunnerCfg):
+class BlockSACRunnerCfg(BlockOffPolicyRunnerCfg):
     """Soft Actor-Critic.
 
     Its usual entropy coefficient of 0.2 would make the entropy of twenty actions worth more than the rewards, which are
@@ -57,23 +60,24 @@ class BlockSACRunnerCfg(BlockSkrlRunnerCfg):
     """
 
     experiment_name = "shadow_hand_block_sac"
-    algorithm = SACCfg(gamma=0.95, activation="elu", gradient_steps=64, init_entropy_coef=0.01)
+    algorithm = SACCfg(**SHARED, gradient_steps=64, init_entropy_coef=0.01)
 
 
 @configclass
-class BlockTD3RunnerCfg(BlockSkrlRunnerCfg):
+class BlockTD3RunnerCfg(BlockOffPolicyRunnerCfg):
     """Twin Delayed DDPG."""
 
     experiment_name = "shadow_hand_block_td3"
-    algorithm = TD3Cfg(gamma=0.95, activation="elu", gradient_steps=64)
+    algorithm = TD3Cfg(**SHARED, gradient_steps=64)
 
 
 @configclass
-class BlockTRPORunnerCfg(BlockSkrlRunnerCfg):
+class BlockTRPORunnerCfg(SkrlRunnerCfg):
     """Trust Region Policy Optimization."""
 
     num_steps_per_env = 32
     max_iterations = 370
     save_interval = 50
     experiment_name = "shadow_hand_block_trpo"
-    algorithm = TRPOCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.95, lam=0.98)
+    obs_groups = {"actor": GROUPS}
+    algorithm = TRPOCfg(**SHARED, hidden_dims=HIDDEN_DIMS, init_log_std=INIT_LOG_STD, lam=0.98)

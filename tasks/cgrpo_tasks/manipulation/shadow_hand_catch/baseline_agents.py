@@ -18,6 +18,9 @@ from cgrpo_tasks.agents import SkrlRunnerCfg
 from .agents import HIDDEN_DIMS, INIT_LOG_STD, LEARNING, CatchCGRPORunnerCfg
 from .env_cfg import EPISODE_STEPS
 
+SHARED = {"gamma": LEARNING["gamma"], "activation": "elu"}
+"""What skrl's agents have in common with ours."""
+
 
 @configclass
 class CatchGPGRunnerCfg(CatchCGRPORunnerCfg):
@@ -41,29 +44,32 @@ class CatchGRPORunnerCfg(CatchCGRPORunnerCfg):
 
 
 @configclass
-class CatchSACRunnerCfg(SkrlRunnerCfg):
+class CatchOffPolicyRunnerCfg(SkrlRunnerCfg):
+    """What SAC and TD3 share."""
+
+    num_steps_per_env = 4
+    max_iterations = 9760
+    save_interval = 1000
+
+
+@configclass
+class CatchSACRunnerCfg(CatchOffPolicyRunnerCfg):
     """Soft Actor-Critic.
 
     Rewards are 0.002 a step before anything is learned and 52 actions have much entropy, hence a coefficient a thousand
     times smaller than usual.
     """
 
-    num_steps_per_env = 4
-    max_iterations = 9760
-    save_interval = 1000
     experiment_name = "shadow_hand_catch_sac"
-    algorithm = SACCfg(gamma=0.96, activation="elu", gradient_steps=64, init_entropy_coef=0.0002)
+    algorithm = SACCfg(**SHARED, gradient_steps=64, init_entropy_coef=0.0002)
 
 
 @configclass
-class CatchTD3RunnerCfg(SkrlRunnerCfg):
+class CatchTD3RunnerCfg(CatchOffPolicyRunnerCfg):
     """Twin Delayed DDPG."""
 
-    num_steps_per_env = 4
-    max_iterations = 9760
-    save_interval = 1000
     experiment_name = "shadow_hand_catch_td3"
-    algorithm = TD3Cfg(gamma=0.96, activation="elu", gradient_steps=64)
+    algorithm = TD3Cfg(**SHARED, gradient_steps=64)
 
 
 @configclass
@@ -74,4 +80,4 @@ class CatchTRPORunnerCfg(SkrlRunnerCfg):
     max_iterations = 1220
     save_interval = 100
     experiment_name = "shadow_hand_catch_trpo"
-    algorithm = TRPOCfg(hidden_dims=HIDDEN_DIMS, activation="elu", init_log_std=INIT_LOG_STD, gamma=0.96, lam=0.98)
+    algorithm = TRPOCfg(**SHARED, hidden_dims=HIDDEN_DIMS, init_log_std=INIT_LOG_STD, lam=0.98)
