@@ -47,9 +47,9 @@ class CatchGRPORunnerCfg(CatchCGRPORunnerCfg):
 class CatchOffPolicyRunnerCfg(SkrlRunnerCfg):
     """What SAC and TD3 share."""
 
-    num_steps_per_env = 4
-    max_iterations = 9760
-    save_interval = 1000
+    num_steps_per_env = 8
+    max_iterations = 4880
+    save_interval = 500
 
 
 @configclass
