@@ -377,9 +377,17 @@ class TestMistakes:
         table.write_text("iteration,env_steps\n1,100\n2,2")
         assert steps_done(table) == 100
 
+    def test_points_of_shortened_episodes_are_marked(self, tmp_path):
+        rows = ["1,10,0.5,,", "2,20,1.0,-3,1", "3,30,1.5,-5,0.25", "4,40,2.0,-9,0"]
+        head = "iteration,env_steps,wall_time_s,Train/mean_reward,Train/shortened"
+        (tmp_path / "progress.csv").write_text("\n".join([head, *rows]) + "\n")
+        curve = read_curve(tmp_path)
+        assert (curve.steps.tolist(), curve.seconds.tolist()) == ([20.0, 30.0, 40.0], [1.0, 1.5, 2.0])
+        assert (curve.returns.tolist(), curve.whole.tolist()) == ([-3.0, -5.0, -9.0], [False, False, True])
+
     def test_a_table_before_the_first_episode_has_no_curve(self, tmp_path):
         (tmp_path / "progress.csv").write_text("iteration,env_steps,wall_time_s\n1,100,0.5\n")
-        assert [len(column) for column in read_curve(tmp_path)] == [0, 0, 0]
+        assert [len(column) for column in read_curve(tmp_path)] == [0, 0, 0, 0]
 
 
 class _Page(HTMLParser):

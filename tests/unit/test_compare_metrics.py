@@ -12,14 +12,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cgrpo_app.compare import figures, metrics, statistics
-from cgrpo_app.compare.records import FAILED, FINISHED, Record
+from cgrpo_app.compare.records import FAILED, FINISHED, Curve, Record
 from cgrpo_app.compare.references import Reference, parse_experts
 from cgrpo_app.compare.report import compute
-from cgrpo_app.compare.results import find_references
+from cgrpo_app.compare.results import find_references, measure_run
 from cgrpo_app.compare.settings import Settings
 from cgrpo_app.errors import UserError
 
 STEPS = np.array([100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 900.0, 950.0, 1000.0])
+
+
+def curve_of(returns, shortened=0):
+    """A curve at :data:`STEPS` and a hundredth of them in seconds, whose first points are of shortened episodes."""
+    return Curve(STEPS, STEPS / 100.0, np.asarray(returns), np.arange(len(STEPS)) >= shortened)
 
 
 class TestSampleEfficiency:
@@ -131,8 +136,8 @@ class TestFiguresOfAComparison:
         """A finished run; its curve begins and ends as given, zeros between, and the last two are its last tenth."""
         evaluation = {"episodes": 100, "return": {"mean": value, "std": 3.0}, "success": {"rate": 0.1 * seed}}
         report = {"env_steps": 1000, "training_time_s": 4.0 + seed, "versions": {}, "hardware": {}}
-        curve = np.array([*returns[:-2], *[0.0] * (11 - len(returns)), *returns[-2:]])
-        record = Record(task, agent, seed, FINISHED, "command", None, STEPS, STEPS / 100.0, curve, evaluation)
+        curve = curve_of([*returns[:-2], *[0.0] * (11 - len(returns)), *returns[-2:]])
+        record = Record(task, agent, seed, FINISHED, "command", None, curve, evaluation)
         record.perturbed = perturbed and dict(zip(("none", "mass x0.8", "delay 1"), (value, *perturbed), strict=True))
         record.report = report
         return record
@@ -208,12 +213,24 @@ class TestFiguresOfAComparison:
         assert (table["a"]["b"]["value"], table["b"]["a"]["value"]) == (0.75, 0.25)
 
 
+class TestSampleEfficiencyOfARun:
+    @pytest.mark.parametrize(("shortened", "steps"), [(0, 100.0), (3, 700.0)])
+    def test_shortened_episodes_reach_nothing(self, shortened, steps):
+        """Half an episode has half the penalty: the curve begins above the threshold of -20 and gets there at 700."""
+        curve = curve_of([-5.0, -10.0, -15.0, -50.0, -40.0, -30.0, *[-10.0] * 5], shortened)
+        evaluation = {"episodes": 100, "return": {"mean": -10.0, "std": 1.0}}
+        record = Record("T", "a", 1, FINISHED, "", None, curve, evaluation)
+        record.report = {"env_steps": 1000, "training_time_s": 10.0}
+        row = measure_run(record, Reference(random=-110.0, expert=-10.0, expert_curve=-10.0, source="given"))
+        assert (row["steps_to_90"], row["seconds_to_90"]) == (steps, steps / 100.0)
+
+
 class TestExperts:
     def test_the_best_agent_counts_with_the_end_of_its_own_curve(self):
         """The policies of "b" are better while they learn, noise included, and worse once they are judged."""
         figures = {"a": (10.0, 6.0), "b": (8.0, 9.0)}
         records = [
-            Record("T", agent, seed, FINISHED, "", steps=STEPS, returns=np.full(11, end + seed))
+            Record("T", agent, seed, FINISHED, "", curve=curve_of(np.full(11, end + seed)))
             for agent, (_, end) in figures.items()
             for seed in (0, 1)
         ]

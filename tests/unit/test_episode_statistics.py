@@ -107,6 +107,50 @@ def test_state_goes_on_where_it_was():
     assert first.collect() == second.collect() == {"episodes": 2.0, "return": (2 + 4 + 4) / 3, "length": 4 / 3}
 
 
+def test_shortened_episodes_count_until_a_whole_one_has_ended():
+    # Env 0 begins midway, env 1 at its beginning; both earn -1 a step in episodes of three steps.
+    statistics = EpisodeStatistics(2, "cpu")
+    statistics.begin_midway(torch.tensor([2, 0]))
+    step(statistics, [-1.0, -1.0], [1, 0])
+    assert statistics.collect() == {"episodes": 1.0, "return": -1.0, "length": 1.0, "shortened": 1.0}
+    step(statistics, [-1.0, -1.0], [0, 0])
+    assert statistics.collect() == {"episodes": 0.0, "return": -1.0, "length": 1.0, "shortened": 1.0}
+    step(statistics, [-1.0, -1.0], [0, 1])
+    assert statistics.collect() == {"episodes": 1.0, "return": -3.0, "length": 3.0, "shortened": 0.0}
+
+
+def test_shortened_episodes_that_end_late_count_no_more():
+    # Env 1 falls in its first step, long before env 0, which began midway, reaches its end.
+    statistics = EpisodeStatistics(2, "cpu")
+    statistics.begin_midway(torch.tensor([500, 0]))
+    step(statistics, [1.0, 4.0], [0, 1])
+    step(statistics, [1.0, 6.0], [1, 1])
+    assert statistics.collect() == {"episodes": 2.0, "return": 5.0, "length": 1.0, "shortened": 0.0}
+    step(statistics, [8.0, 6.0], [1, 0])
+    assert statistics.collect() == {"episodes": 1.0, "return": 6.0, "length": 1.0, "shortened": 0.0}
+
+
+def test_an_iteration_with_both_kinds_leaves_when_whole_ones_follow():
+    statistics = EpisodeStatistics(2, "cpu")
+    statistics.begin_midway(torch.tensor([1, 1]))
+    step(statistics, [1.0, 3.0], [1, 0])
+    step(statistics, [6.0, 1.0], [1, 0])
+    assert statistics.collect() == {"episodes": 2.0, "return": 3.5, "length": 1.0, "shortened": 0.5}
+    step(statistics, [8.0, 1.0], [1, 1])
+    assert statistics.collect() == {"episodes": 1.0, "return": 8.0, "length": 1.0, "shortened": 0.0}
+
+
+def test_shortened_episodes_go_on_in_a_resumed_run():
+    first, second = EpisodeStatistics(2, "cpu"), EpisodeStatistics(2, "cpu")
+    first.begin_midway(torch.tensor([3, 0]))
+    step(first, [1.0, 2.0], [0, 1])
+    first.collect()
+    second.load_state_dict(first.state_dict())
+    for statistics in (first, second):
+        step(statistics, [1.0, 4.0], [1, 1])
+    assert first.collect() == second.collect() == {"episodes": 1.0, "return": 3.0, "length": 1.0, "shortened": 0.0}
+
+
 def test_new_episodes_begin_at_nothing():
     first, second = EpisodeStatistics(2, "cpu"), EpisodeStatistics(2, "cpu")
     step(first, [1.0, 2.0], [0, 1])

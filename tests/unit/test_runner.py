@@ -278,6 +278,28 @@ def test_a_resumed_run_keeps_the_best_checkpoint_until_a_higher_return(tmp_path)
         assert best_iteration(tmp_path) == best
 
 
+def test_returns_of_shortened_episodes_are_never_the_best_beside_those_of_whole_ones(tmp_path):
+    runner = make({**runner_cfg(), "save_interval": 1}, tmp_path)
+    collect, script = runner.statistics.collect, iter([(-1.0, 1.0), (-2.0, 1.0), (-3.0, 0.5), (-9.0, 0.0), (-8.0, 0.0)])
+    runner.statistics.collect = lambda: {**collect(), **dict(zip(("return", "shortened"), next(script), strict=True))}
+    best = []
+    for _ in range(5):
+        runner.learn(1)
+        best.append(best_iteration(tmp_path))
+    assert best == [1, 2, 3, 4, 5]
+
+
+def test_a_run_that_begins_at_random_ages_tells_which_returns_are_whole(tmp_path):
+    # Points that rest do not leave the circle: whole episodes of ten steps end from the eleventh step on.
+    env = DummyEnv(16, max_episode_length=10)
+    move, env.step = env.step, lambda actions: move(torch.zeros_like(actions))
+    make(runner_cfg(num_steps=4), tmp_path, env=env).learn(5, init_at_random_ep_len=True)
+    shares = [float(row["Train/shortened"]) for row in table(tmp_path)]
+    lengths = [float(row["Train/mean_episode_length"]) for row in table(tmp_path)]
+    assert shares[:2] == [1.0, 1.0] and 0.0 <= shares[2] < 1.0 and shares[3:] == [0.0, 0.0]
+    assert lengths[0] < 5.0 and lengths[3:] == [10.0, 10.0]
+
+
 def test_no_best_checkpoint_before_an_episode_has_ended(tmp_path):
     # From the origin, three steps of at most 0.3 in each direction do not leave the circle of radius 1.6.
     env = DummyEnv(16, max_episode_length=10_000)

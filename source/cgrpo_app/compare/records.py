@@ -6,7 +6,7 @@
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,23 @@ from cgrpo_app.compare.training_job import FAILURE
 
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 
-RETURN_COLUMN = "Train/mean_reward"
+RETURN_COLUMN, SHORTENED_COLUMN = "Train/mean_reward", "Train/shortened"
+
+
+class Curve(NamedTuple):
+    """A learning curve of P points."""
+
+    steps: np.ndarray
+    """Env steps, shape [P]."""
+
+    seconds: np.ndarray
+    """Training time [s], shape [P]."""
+
+    returns: np.ndarray
+    """Mean return of the latest 100 or more episodes, shape [P]."""
+
+    whole: np.ndarray
+    """Whether all these episodes were seen from their beginning, shape [P]."""
 
 
 @dataclass
@@ -31,14 +47,8 @@ class Record:
 
     command: str
     error: str | None = None
-    steps: np.ndarray | None = None
-    """Env steps at each point of the learning curve, shape [P]."""
-
-    seconds: np.ndarray | None = None
-    """Training time at the same points [s], shape [P]."""
-
-    returns: np.ndarray | None = None
-    """Mean return of the latest 100 or more episodes at the same points, shape [P]."""
+    curve: Curve | None = None
+    """Learning curve of the training."""
 
     evaluation: dict[str, Any] | None = None
     """Result of ``evaluate.py``."""
@@ -60,12 +70,12 @@ def read_record(run: Run) -> Record:
         record.state = FINISHED
         record.report = run_folder.read_json(run.training_folder / run_folder.REPORT_FILE)
         record.evaluation = run_folder.read_json(run.folder / EVALUATION)
-        record.steps, record.seconds, record.returns = read_curve(run.training_folder)
+        record.curve = read_curve(run.training_folder)
         judged = run_folder.find_json(run.folder / GENERALISATION) if run.judge is not None else None
         if judged is not None:
             record.perturbed = {"none": judged["return"]["mean"]}
             record.perturbed |= {name: result["return"]["mean"] for name, result in judged["perturbed"].items()}
-        if len(record.returns) == 0:
+        if len(record.curve.steps) == 0:
             record.state, record.error = FAILED, "train: no episode ended, so there is no learning curve; raise --steps"
         figures = [record.evaluation["return"]["mean"], *(record.perturbed or {}).values()]
         if not np.isfinite(figures).all():
@@ -73,17 +83,14 @@ def read_record(run: Run) -> Record:
     return record
 
 
-def read_curve(training: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Learning curve of a training folder, without the iterations before the first episode ended.
-
-    Returns:
-        Env steps, training time [s] and mean returns, each of shape [P]; empty before the first row.
-    """
+def read_curve(training: Path) -> Curve:
+    """Learning curve of a training folder, without the iterations before the first episode ended; at first empty."""
     table = training / "progress.csv"
-    if not table.is_file():
-        return np.empty(0), np.empty(0), np.empty(0)
-    with table.open(newline="", encoding="utf-8") as file:
-        # The column comes with the first episode's end; a row that is being written lacks cells.
-        rows = [row for row in csv.DictReader(file) if row.get(RETURN_COLUMN) and None not in row.values()]
-    columns = ("env_steps", "wall_time_s", RETURN_COLUMN)
-    return tuple(np.array([float(row[name]) for row in rows]) for name in columns)
+    rows = []
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8") as file:
+            # The column comes with the first episode's end; a row that is being written lacks cells.
+            rows = [row for row in csv.DictReader(file) if row.get(RETURN_COLUMN) and None not in row.values()]
+    names = ("env_steps", "wall_time_s", RETURN_COLUMN, SHORTENED_COLUMN)
+    steps, seconds, returns, shortened = (np.array([float(row.get(name) or 0.0) for row in rows]) for name in names)
+    return Curve(steps, seconds, returns, shortened == 0.0)

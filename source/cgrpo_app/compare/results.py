@@ -71,7 +71,7 @@ def _best_agent(finished: list[Record]) -> tuple[float, float, str]:
         by_agent.setdefault(record.agent, []).append(record)
     final = {name: float(np.mean([r.evaluation["return"]["mean"] for r in rs])) for name, rs in by_agent.items()}
     best = max(final, key=final.__getitem__)
-    curve = np.mean([metrics.last_part(r.steps, r.returns).mean() for r in by_agent[best]])
+    curve = np.mean([metrics.last_part(r.curve.steps, r.curve.returns).mean() for r in by_agent[best]])
     return final[best], float(curve), best
 
 
@@ -87,7 +87,7 @@ def measure_run(record: Record, reference: Reference | None) -> dict[str, Any]:
     }
     if record.state != FINISHED:
         return row
-    ends = metrics.last_part(record.steps, record.returns)
+    ends = metrics.last_part(record.curve.steps, record.curve.returns)
     row |= {
         "env_steps": record.report["env_steps"],
         "training_time_s": record.report["training_time_s"],
@@ -100,8 +100,10 @@ def measure_run(record: Record, reference: Reference | None) -> dict[str, Any]:
     }
     if reference is not None:
         row["score"] = reference.score(row["return"])
-        row["steps_to_90"] = _finite(metrics.first_reaching(reference.threshold, record.returns, record.steps))
-        row["seconds_to_90"] = _finite(metrics.first_reaching(reference.threshold, record.returns, record.seconds))
+        # A part of an episode, as training at random ages begins with, has less of a reward, or less of a penalty.
+        returns = np.where(record.curve.whole, record.curve.returns, -np.inf)
+        row["steps_to_90"] = _finite(metrics.first_reaching(reference.threshold, returns, record.curve.steps))
+        row["seconds_to_90"] = _finite(metrics.first_reaching(reference.threshold, returns, record.curve.seconds))
     if record.perturbed is not None:
         row["perturbed"] = record.perturbed
         row |= _generalisation(record.perturbed, reference)
@@ -152,9 +154,9 @@ def _curves(records: list[Record]) -> dict[str, dict[str, list[float]]]:
     """Learning curves over steps and over time: interquartile mean and its interval where all runs have values."""
     curves = {}
     for axis in ("steps", "seconds"):
-        at = [getattr(record, axis) for record in records]
+        at = [getattr(record.curve, axis) for record in records]
         grid = np.linspace(max(x[0] for x in at), min(x[-1] for x in at), CURVE_POINTS)
-        values = np.array([np.interp(grid, x, r.returns) for x, r in zip(at, records, strict=True)])
+        values = np.array([np.interp(grid, x, r.curve.returns) for x, r in zip(at, records, strict=True)])
         middle = statistics.interquartile_curve(values)
         low, high = statistics.band(statistics.interquartile_curve, values) if len(values) > 1 else (middle, middle)
         curves[axis] = {"at": grid.tolist(), "mean": middle.tolist(), "low": low.tolist(), "high": high.tolist()}

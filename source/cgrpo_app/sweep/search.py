@@ -141,7 +141,7 @@ class Search:
             self._close(worker, state=TrialState.FAIL)
             return
         run = self._current(worker)
-        if run is None and any(len(read_curve(run.training_folder)[2]) == 0 for run in worker.runs):
+        if run is None and any(len(read_curve(run.training_folder).steps) == 0 for run in worker.runs):
             worker.trial.set_user_attr("error", "no episode ended, so there is no return; raise --steps")
             self._close(worker, state=TrialState.FAIL)
             return
@@ -173,7 +173,7 @@ class Search:
         due = worker.runs.index(run) * INTERMEDIATE + int(run.progress() * INTERMEDIATE)
         if due <= worker.reported or run.any_training_folder is None:
             return
-        _, _, returns = read_curve(run.any_training_folder)
+        returns = read_curve(run.any_training_folder).returns
         if len(returns) == 0:
             return
         worker.reported = due
@@ -242,8 +242,8 @@ def judge(runs: tuple[Run, ...]) -> tuple[float, dict[str, float]]:
     """
     ends = []
     for run in runs:
-        steps, _, returns = read_curve(run.training_folder)
-        ends.append(metrics.last_part(steps, returns))
+        curve = read_curve(run.training_folder)
+        ends.append(metrics.last_part(curve.steps, curve.returns))
     means = np.array([end.mean() for end in ends])
     within = float(np.mean([metrics.sample_std(end) or 0.0 for end in ends]))
     return float(means.mean()), {"std_within_runs": within, "std_between_runs": metrics.sample_std(means) or 0.0}

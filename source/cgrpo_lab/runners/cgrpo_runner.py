@@ -171,6 +171,7 @@ class CGRPORunner(OnPolicyRunner):
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
             )
             self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
+            self.statistics.begin_midway(self.env.episode_length_buf.to(self.device))
         self._has_begun = True
         if self.is_distributed:
             self.alg.broadcast_parameters()
@@ -252,9 +253,7 @@ class CGRPORunner(OnPolicyRunner):
         if self.log_dir is None:
             return
         path = self.log_dir / f"model_{self.current_learning_iteration}.pt"
-        mean_return = self.last_metrics.get("Train/mean_reward", float("-inf"))
-        is_best = mean_return > self.best_return
-        self.best_return = max(self.best_return, mean_return)
+        is_best = self._is_best()
         with kept_replay(self.log_dir, self.current_learning_iteration, self.alg.save().get("replay")):
             self.save(str(path))
         if is_best:
@@ -262,6 +261,15 @@ class CGRPORunner(OnPolicyRunner):
         if distributed.is_main() and (is_last or time.monotonic() - self._curves_time >= CURVES_INTERVAL_S):
             self._curves_time = time.monotonic()
             draw_curves(self.log_dir / "progress.csv", self.log_dir / "curves.png", "/".join(self.log_dir.parts[-2:]))
+
+    def _is_best(self) -> bool:
+        """Whether the mean return is the highest so far; any return of whole episodes beats those of shortened ones."""
+        mean_return = self.last_metrics.get("Train/mean_reward", float("-inf"))
+        if self.last_metrics.get("Train/shortened", 0.0) > 0.0:
+            return self.best_return == float("-inf")
+        is_best = mean_return > self.best_return
+        self.best_return = max(self.best_return, mean_return)
+        return is_best
 
     def save(self, path: str, infos: dict[str, Any] | None = None) -> None:
         """Write a checkpoint that a run can go on from exactly, given the replay of an off-policy algorithm beside it.

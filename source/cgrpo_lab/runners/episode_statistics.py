@@ -25,6 +25,19 @@ class EpisodeStatistics:
         self._log_sums: dict[str, tuple[torch.Tensor, int]] = {}
         self._last_log: dict[str, Any] | None = None
         self._window: deque[dict[str, float]] = deque()
+        self._shortened: torch.Tensor | None = None
+        self._whole_ended = torch.zeros((), dtype=torch.bool, device=device)
+
+    def begin_midway(self, ages: torch.Tensor) -> None:
+        """Note that the episodes go on at these ages, so that what came before is missing in their returns.
+
+        They count only until an episode ends that was seen whole: a return of half an episode is another quantity, and
+        where rewards are negative a better one.
+
+        Args:
+            ages: Steps that each environment is said to have done, shape [E].
+        """
+        self._shortened = ages > 0
 
     def add_step(self, rewards: torch.Tensor, dones: torch.Tensor, extras: dict[str, Any]) -> None:
         """Record one step of all environments; an episode whose return is not finite is not counted.
@@ -41,7 +54,13 @@ class EpisodeStatistics:
         finished = dones.bool()
         # One bad reward would otherwise stand in every later mean.
         counted = finished & torch.isfinite(self.running_return)
-        values = {"return": self.running_return, "length": self.running_length, "episodes": counted}
+        values = {"return": self.running_return, "length": self.running_length}
+        if self._shortened is not None:
+            counted &= ~(self._shortened & self._whole_ended)
+            values["shortened"] = counted & self._shortened
+            self._whole_ended |= (counted & ~self._shortened).any()
+            self._shortened &= ~finished
+        values["episodes"] = counted
         for group in ("outcome", "outcome_value"):
             values.update(extras.get(group, {}))
         for name, value in values.items():
@@ -64,9 +83,12 @@ class EpisodeStatistics:
 
         Returns:
             ``return``, ``length`` and each outcome as means over at least :data:`WINDOW_EPISODES` episodes (absent
-            before the first episode has ended), ``episodes`` finished in this iteration, and the log entries.
+            before the first episode has ended), ``shortened``, the share of these that began midway (absent if none
+            ever did), ``episodes`` finished in this iteration, and the log entries.
         """
         sums, log_sums = self._joint_sums()
+        if sums.get("episodes") and not sums.get("shortened"):
+            self._window = deque(entry for entry in self._window if not entry.get("shortened"))
         if sums:
             self._window.append(sums)
         while len(self._window) > 1 and self._episodes() - self._window[0]["episodes"] >= WINDOW_EPISODES:
@@ -106,6 +128,8 @@ class EpisodeStatistics:
             "running_return": self.running_return.clone(),
             "running_length": self.running_length.clone(),
             "window": list(self._window),
+            "shortened": None if self._shortened is None else self._shortened.clone(),
+            "whole_ended": self._whole_ended.clone(),
         }
 
     def load_state_dict(self, state: dict[str, Any], with_running: bool = True) -> None:
@@ -119,4 +143,8 @@ class EpisodeStatistics:
         if with_running and state["running_return"].shape == self.running_return.shape:
             self.running_return.copy_(state["running_return"])
             self.running_length.copy_(state["running_length"])
+            if state.get("shortened") is not None:
+                self._shortened = state["shortened"].to(self.running_length.device).clone()
+        # Checkpoints of earlier versions lack both.
+        self._whole_ended.copy_(state.get("whole_ended", self._whole_ended))
         self._window = deque(state["window"])
