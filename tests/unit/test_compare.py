@@ -265,6 +265,30 @@ class TestReport:
         assert "Not finished and in no figure: HalfCheetah-CGRPO cgrpo seeds 2, 3." in page
         assert "Not finished yet: 2 runs of cgrpo. Agents are compared here once all their runs are there." in page
 
+    def test_a_report_of_a_part(self, whole, tmp_path):
+        """Seeds of one agent on one task, as if nothing else had been run."""
+        out = shutil.copytree(whole, tmp_path / "out")
+        main(
+            ["--report_only", "--tasks", CHEETAH, "--agents", "ppo,cgrpo", "--seeds", "2,", "--out", str(out)],
+            FAKE_SCRIPTS,
+        )
+        runs = [(run["task"], run["agent"], run["seed"]) for run in results(out)["runs"]]
+        assert runs == [(CHEETAH, "cgrpo", 2), (CHEETAH, "ppo", 2)]
+        assert results(out)["tasks"].keys() == {CHEETAH}
+        assert json.loads((out / "comparison.json").read_text())["seeds"] == [1, 2]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--tasks", "Ant-CGRPO"], f"--tasks Ant-CGRPO: --out has no such runs, only {CHEETAH}"),
+            (["--agents", "ppo", "trpo"], "--agents trpo: --out has no such runs, only cgrpo"),
+            (["--seeds", "4"], "--seeds 3 4: --out has no such runs, only 1, 2"),
+        ],
+    )
+    def test_a_report_of_what_is_not_there(self, whole, options, message):
+        with pytest.raises(UserError, match=message):
+            main(["--report_only", *options, "--out", str(whole)], FAKE_SCRIPTS)
+
     def test_agents_with_unfinished_runs_are_marked_and_not_compared(self, whole, tmp_path):
         """The best agent of all lacks one run: what is said at the top is about the others."""
         out = shutil.copytree(whole, tmp_path / "out")
@@ -346,13 +370,19 @@ class TestMistakes:
             (["--tasks", CHEETAH, "--agents", "ppo", "grpo", "--num_envs", "12"], "divide the 12 .*agent grpo on Half"),
             (["--tasks", CHEETAH, "--agents", "ppo", f"{CLIP}=-1"], "clip_param = -1 .*agent ppo on HalfCheetah"),
             (["--tasks", CHEETAH, "--agents", "ppo", "agent.seed=3"], "agent.seed=3: --seeds says this already"),
-            (["--report_only"], "cannot be read"),
+            (["--report_only"], "--device: says how to run, --report_only runs nothing"),
+            (["--report_only", "--steps", "5", f"{CLIP}=0.1"], f"--steps, --device, {CLIP}=0.1: says how to run"),
             (["--report_only", "--retry_failed"], "--retry_failed: runs failed runs again, --report_only runs nothing"),
         ],
     )
     def test_one_line_and_nothing_left_behind(self, tmp_path, options, message):
         with pytest.raises(UserError, match=message):
             main([*options, "--device", "cpu", "--out", str(tmp_path / "out")], FAKE_SCRIPTS)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_report_of_nothing(self, tmp_path):
+        with pytest.raises(UserError, match="cannot be read"):
+            main(["--report_only", "--out", str(tmp_path / "out")], FAKE_SCRIPTS)
         assert not (tmp_path / "out").exists()
 
     def test_a_missing_package_is_named_with_the_remedy(self):

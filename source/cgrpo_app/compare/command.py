@@ -4,6 +4,7 @@
 """The command line of ``scripts/compare.py``: run what is missing, then write the report."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
 from cgrpo_app.launch import check_agent_name, check_task, check_trainings
+
+SEEDS = (1, 2, 3, 4, 5)
+"""Seeds where the command line says nothing."""
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -37,7 +41,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
         require_extra("compare", "arch")
     folder = args.out.absolute()
     if args.report_only:
-        settings = load(folder)
+        settings = _chosen(args, load(folder))
     else:
         asked = _settings(args, overrides)
         parse_experts(args.expert, asked.tasks)  # a mistake shows before hours of training
@@ -76,7 +80,12 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     )
     parser.add_argument("--tasks", nargs="+", default=[], help="Task ids; scripts/list_envs.py lists them.")
     parser.add_argument("--agents", nargs="+", default=[], help=f"Agents: {', '.join(command_line.AGENTS)}.")
-    parser.add_argument("--seeds", default="5", help="Number of seeds (1, 2, ...), or the seeds: 3,7,42.")
+    parser.add_argument(
+        "--seeds",
+        type=parse_seeds,
+        default=SEEDS,
+        help=f"Number of seeds (1, 2, ...; default {len(SEEDS)}), or the seeds: 3,7,42.",
+    )
     parser.add_argument(
         "--steps",
         nargs="+",
@@ -97,15 +106,56 @@ def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
     parser.add_argument("--retry_failed", action="store_true", help="Run failed runs again.")
     parts = parser.add_mutually_exclusive_group()
-    parts.add_argument("--report_only", action="store_true", help="Write the report from what --out holds so far.")
+    parts.add_argument(
+        "--report_only",
+        action="store_true",
+        help="Write the report from what --out holds so far, of --tasks, --agents and --seeds only if these are given.",
+    )
     parts.add_argument("--runs_only", action="store_true", help="Write no report, which needs the extra 'compare'.")
     args, overrides = command_line.parse(parser, argv)
-    if args.report_only and args.retry_failed:
-        raise UserError("--retry_failed: runs failed runs again, --report_only runs nothing; leave one of them out.")
+    if args.report_only:
+        _refuse_settings_of_runs(parser, args, overrides)
     for name, least in (("jobs", 1), ("robustness", 0)):
         if vars(args)[name] < least:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least {least}.")
     return args, overrides
+
+
+def _refuse_settings_of_runs(parser: argparse.ArgumentParser, args: Any, overrides: list[str]) -> None:
+    """Refuse what a report alone cannot follow.
+
+    Raises:
+        UserError: If such an option is given.
+    """
+    if args.retry_failed:
+        raise UserError("--retry_failed: runs failed runs again, --report_only runs nothing; leave one of them out.")
+    options = ("steps", "jobs", "episodes", "robustness", "num_envs", "device")
+    given = [f"--{name}" for name in options if vars(args)[name] != parser.get_default(name)] + overrides
+    if given:
+        raise UserError(f"{', '.join(given)}: says how to run, --report_only runs nothing; leave one of them out.")
+
+
+def _chosen(args: Any, settings: Settings) -> Settings:
+    """The part of a comparison that the options name; all of it where they name nothing.
+
+    Raises:
+        UserError: If the comparison does not have what they name.
+    """
+    given = {
+        "tasks": _split(args.tasks),
+        "agents": _split(args.agents),
+        "seeds": args.seeds if args.seeds is not SEEDS else (),
+    }
+    for name, wanted in given.items():
+        held = getattr(settings, name)
+        if missing := [str(item) for item in wanted if item not in held]:
+            raise UserError(
+                f"--{name} {' '.join(missing)}: --out has no such runs, only {', '.join(map(str, held))}; leave "
+                "--report_only out to run them."
+            )
+        if wanted:
+            settings = dataclasses.replace(settings, **{name: tuple(item for item in held if item in wanted)})
+    return dataclasses.replace(settings, steps={task: settings.steps[task] for task in settings.tasks})
 
 
 def _settings(args: Any, overrides: list[str]) -> Settings:
@@ -119,13 +169,13 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     for task in tasks:
         for agent in agents:
             check_agent_name("--agents", task, agent)
-    seeds, steps, device = parse_seeds(args.seeds), parse_steps(args.steps, tasks), resolve_device(args.device)
+    steps, device = parse_steps(args.steps, tasks), resolve_device(args.device)
     for task in tasks:
         check_trainings(task, agents, device, args.num_envs, overrides)
     return Settings(
         tasks=tasks,
         agents=agents,
-        seeds=seeds,
+        seeds=args.seeds,
         steps=steps,
         device=device,
         num_envs=args.num_envs,
@@ -176,7 +226,12 @@ def parse_steps(items: list[str], tasks: tuple[str, ...]) -> dict[str, int]:
 
 def _names(option: str, items: list[str]) -> list[str]:
     """Names separated by spaces or commas."""
-    names = [name for item in items for name in item.split(",") if name]
+    names = _split(items)
     if not names:
         raise UserError(f"--{option}: is missing.")
     return names
+
+
+def _split(items: list[str]) -> list[str]:
+    """Names separated by spaces or commas; there may be none."""
+    return [name for item in items for name in item.split(",") if name]
