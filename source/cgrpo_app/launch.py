@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import difflib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -68,7 +69,7 @@ def check_agent_name(option: str, task: str, agent: str) -> None:
     Args:
         option: Option that named the agent.
         task: Task id, which is registered.
-        agent: Short name of the agent.
+        agent: Short name of the agent, or the entry point it is registered under.
 
     Raises:
         UserError: If it has none of this name; with those it has.
@@ -76,6 +77,7 @@ def check_agent_name(option: str, task: str, agent: str) -> None:
     kwargs = gym.spec(task).kwargs
     if agent_entry_point(agent) not in kwargs:
         known = [name for name, key in AGENTS.items() if key in kwargs]
+        known += [key for key in kwargs if re.fullmatch("rsl_rl.*_cfg_entry_point", key) and key not in AGENTS.values()]
         raise UserError(f"{option} {agent}: {task} has no such agent; it has {', '.join(known)}.")
 
 
@@ -94,11 +96,9 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     from isaaclab_rl.rsl_rl import handle_deprecated_rsl_rl_cfg
 
     task = check_task(args.task)
+    check_agent_name("--agent", task, args.agent)
     entry_point = agent_entry_point(args.agent)
     spec = gym.spec(task)
-    if entry_point not in spec.kwargs:
-        agents = sorted(key for key in spec.kwargs if key.endswith("cfg_entry_point") and key.startswith("rsl_rl"))
-        raise UserError(f"--agent {args.agent}: {task} has no such agent; it registers {', '.join(agents)}.")
     device = resolve_device(args.device)
     overrides = [*_physics_for(device, overrides), *overrides]
     with quiet(args.verbose):

@@ -216,6 +216,18 @@ def test_a_task_unlike_any_gets_all_of_ours(tasks, task, match):
         launch.check_task(task)
 
 
+def test_an_agent_that_a_task_lacks_is_answered_with_those_it_has(monkeypatch):
+    """By their short names; entry points that have none may be given as they are."""
+    agents = ("rsl_rl_ppo_cfg_entry_point", "rsl_rl_cfg_entry_point", "rsl_rl_deep_cfg_entry_point")
+    kwargs = {**dict.fromkeys(agents), "env_cfg_entry_point": None, "skrl_cfg_entry_point": None}
+    monkeypatch.setitem(gym.registry, "Agents-Test-v0", gym.envs.registration.EnvSpec("Agents-Test-v0", kwargs=kwargs))
+    for agent in ("cgrpo", "ppo", "rsl_rl_deep_cfg_entry_point"):
+        launch.check_agent_name("--agent", "Agents-Test-v0", agent)
+    had = "it has cgrpo, ppo, rsl_rl_deep_cfg_entry_point.$"
+    with pytest.raises(UserError, match=f"^--agent sac: Agents-Test-v0 has no such agent; {had}"):
+        launch.check_agent_name("--agent", "Agents-Test-v0", "sac")
+
+
 # -- Overrides ---------------------------------------------------------------------------------------------------------
 
 
