@@ -225,6 +225,17 @@ class TestSampleEfficiencyOfARun:
         assert (row["steps_to_90"], row["seconds_to_90"]) == (steps, steps / 100.0)
 
 
+class TestDrawnCurve:
+    def test_shortened_episodes_are_not_drawn_beside_whole_ones(self):
+        drawn = curve_of(np.arange(11.0), shortened=8).drawn()
+        assert (drawn.steps.tolist(), drawn.returns.tolist()) == ([900.0, 950.0, 1000.0], [8.0, 9.0, 10.0])
+        assert drawn.seconds.tolist() == [9.0, 9.5, 10.0] and drawn.whole.all()
+
+    @pytest.mark.parametrize("shortened", [0, 10, 11])
+    def test_a_point_alone_is_no_curve(self, shortened):
+        assert len(curve_of(np.arange(11.0), shortened).drawn().steps) == 11
+
+
 class TestExperts:
     def test_the_best_agent_counts_with_the_end_of_its_own_curve(self):
         """The policies of "b" are better while they learn, noise included, and worse once they are judged."""

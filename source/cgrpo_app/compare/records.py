@@ -34,6 +34,10 @@ class Curve(NamedTuple):
     whole: np.ndarray
     """Whether all these episodes were seen from their beginning, shape [P]."""
 
+    def drawn(self) -> "Curve":
+        """The points of whole episodes; all points where fewer than two are."""
+        return self if self.whole.sum() < 2 else Curve(*(column[self.whole] for column in self))
+
 
 @dataclass
 class Record:

@@ -153,10 +153,11 @@ def summarize_cell(comparison: Comparison, rows: list[dict[str, Any]], task: str
 def _curves(records: list[Record]) -> dict[str, dict[str, list[float]]]:
     """Learning curves over steps and over time: interquartile mean and its interval where all runs have values."""
     curves = {}
+    drawn = [record.curve.drawn() for record in records]
     for axis in ("steps", "seconds"):
-        at = [getattr(record.curve, axis) for record in records]
+        at = [getattr(curve, axis) for curve in drawn]
         grid = np.linspace(max(x[0] for x in at), min(x[-1] for x in at), CURVE_POINTS)
-        values = np.array([np.interp(grid, x, r.curve.returns) for x, r in zip(at, records, strict=True)])
+        values = np.array([np.interp(grid, x, curve.returns) for x, curve in zip(at, drawn, strict=True)])
         middle = statistics.interquartile_curve(values)
         low, high = statistics.band(statistics.interquartile_curve, values) if len(values) > 1 else (middle, middle)
         curves[axis] = {"at": grid.tolist(), "mean": middle.tolist(), "low": low.tolist(), "high": high.tolist()}
