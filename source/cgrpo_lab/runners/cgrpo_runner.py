@@ -170,8 +170,9 @@ class CGRPORunner(OnPolicyRunner):
             self.env.episode_length_buf = torch.randint_like(
                 self.env.episode_length_buf, high=int(self.env.max_episode_length)
             )
-            self.alg.start_episodes(self.env.episode_length_buf.to(self.device))
-            self.statistics.begin_midway(self.env.episode_length_buf.to(self.device))
+            ages = self.env.episode_length_buf.to(self.device)
+            self.alg.start_episodes(ages)
+            self.statistics.begin_midway(ages)
         self._has_begun = True
         if self.is_distributed:
             self.alg.broadcast_parameters()
