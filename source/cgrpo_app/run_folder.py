@@ -5,6 +5,7 @@
 
 import json
 import logging
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,7 @@ def check_writable(path: Path | None) -> None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file through a temporary one.
+    """Write a JSON file through a temporary one; a list of numbers stands in one line.
 
     Raises:
         UserError: If it cannot be written.
@@ -201,6 +202,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps(content, indent=2)
+            # Only between values is there a line break as such: within strings it is escaped.
+            text = re.sub(r"\[\n[^][{}\"]*]", lambda numbers: "[" + " ".join(numbers[0][1:-1].split()) + "]", text)
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another place.") from error

@@ -5,13 +5,15 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cgrpo_app.benchmarks import paper
-from cgrpo_app.benchmarks.paper_results import Difference, Outcome, claims, read_outcome
+from cgrpo_app.benchmarks.paper_claims import Difference, claims
+from cgrpo_app.benchmarks.paper_outcomes import Outcome, read_outcome
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, STUDIES, Trial
 from cgrpo_app.errors import UserError
 from cgrpo_lab.algorithms.config import CGRPOCfg
@@ -50,7 +52,8 @@ def outcome(case: str, seed: int, ends: tuple[float, float], noise: float = 1.0)
     """Curves from -600 to their ends in a straight line with noise."""
     draw = np.random.default_rng([seed, len(case)])
     curves = np.linspace(-600.0, np.array(ends), ITERATIONS, axis=1) + noise * draw.normal(size=(2, ITERATIONS))
-    return Outcome(case, "main", seed, curves, np.full(ITERATIONS, np.nan), 0.0, 1.0)
+    nothing = np.full(ITERATIONS, np.nan)
+    return Outcome.of(case, "main", seed, curves=curves, episode_returns=nothing, deterministic=0.0, wall_time_s=1.0)
 
 
 def test_every_case_is_one_component_or_one_pair_of_numbers():
@@ -79,11 +82,26 @@ def test_a_finished_trial_is_read(tmp_path):
     leave_run(made, 0.1)
     assert made.next_step() is None
     result = read_outcome(made)
-    assert result.curves.shape == (2, ITERATIONS)
     last = 1000 * 0.1 * np.arange(45, 50).mean() / 50
     np.testing.assert_allclose(result.ends, [last, last - 10.0])
     assert result.start == pytest.approx(-5.0) and result.episode_end == pytest.approx(last)
     assert result.unsteadiness == pytest.approx(0.0, abs=1e-6) and result.deterministic == 100.0
+    tens = 1000 * 0.1 * (np.arange(0, ITERATIONS, 10) + 4.5) / ITERATIONS
+    np.testing.assert_allclose(result.curves, [tens, tens - 10.0])
+    # The first episode ends in the sixth iteration, so five returns make up the first point.
+    np.testing.assert_allclose(result.episode_curve, [1000 * 0.1 * 7 / ITERATIONS, *tens[1:]])
+
+
+def test_an_outcome_survives_its_file(tmp_path):
+    """What is read back is what was written, points of curves to a tenth."""
+    made = trial(tmp_path)
+    leave_run(made, 0.1, first_end=15)
+    result = read_outcome(made)
+    again = Outcome.from_json(json.loads(json.dumps(result.as_json())))
+    assert again.episode_curve[0] is None and again.curves[0][1] == pytest.approx(result.curves[0][1], abs=0.05)
+    assert replace(again, curves=result.curves, episode_curve=result.episode_curve) == result
+    with pytest.raises(TypeError):
+        Outcome.from_json({**result.as_json(), "colour": 1})
 
 
 def test_statements_hold_only_where_seeds_agree():
@@ -94,7 +112,7 @@ def test_statements_hold_only_where_seeds_agree():
     spread = (-300.0, 500.0, 0.0, -200.0, 300.0)
     vague = [outcome(case, s, (end, -end), noise=1.0) for case in ("full", "simple") for s, end in enumerate(spread)]
     assert [claim.verdict for claim in claims(vague)] == ["yes", "not shown", "not shown", "not shown"]
-    swapped = [Outcome("simple" if o.case == "full" else "full", *list(vars(o).values())[1:]) for o in clear]
+    swapped = [replace(o, case="simple" if o.case == "full" else "full") for o in clear]
     assert claims(swapped)[1].verdict == "no, the opposite"
     assert claims(clear[:5]) == []
     assert str(Difference.of([1.0], [2.0])) == "-1" and Difference.of([1.0], [2.0]).verdict == "not shown"
@@ -119,6 +137,43 @@ def test_report_of_what_is_finished(tmp_path, capsys):
         paper.main(["--out", str(out), "--iterations", "60", "--report_only"])
 
 
+def test_studies_may_be_run_one_after_the_other(tmp_path, capsys):
+    """A report keeps the trials of earlier calls, whose folders may be gone, and takes new figures for old ones."""
+    report = tmp_path / "report"
+
+    def make(out: str, study: str, reward: float, *seeds: int) -> str:
+        for case in STUDIES[study]:
+            for seed in seeds:
+                leave_run(trial(tmp_path / out, case, seed), reward + 0.001 * seed)
+        options = ["--out", str(tmp_path / out), "--report", str(report), "--iterations", str(ITERATIONS)]
+        paper.main([*options, "--studies", study, "--seeds", "2", "--follow_up_seeds", "1", "--report_only"])
+        capsys.readouterr()
+        return (report / "README.md").read_text()
+
+    assert "| Ant full |" not in make("first", "main", 0.1, 1, 2)
+    page = make("second", "transfer", 0.2, 1)
+    assert "| both variants learn | " in page and "| Ant full | 1 |" in page
+    assert "--out first --report report --iterations 50 --studies main" in page
+    assert "--out second --report report --iterations 50 --studies transfer" in page
+    assert {path.name for path in report.glob("*.svg")} == {"curves.svg", "transfer.svg"}
+    make("third", "main", 0.3, 1)
+    results = json.loads((report / "results.json").read_text())
+    rows = [
+        (row["case"], row["seed"], round(row["deterministic"])) for row in results["trials"] if row["study"] == "main"
+    ]
+    assert rows == [("full", 1, 301), ("full", 2, 102), ("simple", 1, 301), ("simple", 2, 102)]
+    assert "--out third" in results["made_by"]["main"]["command"] and "--out second" in make("third", "main", 0.3, 3)
+
+    options = ["--out", str(tmp_path / "third"), "--report", str(report), "--report_only"]
+    with pytest.raises(UserError, match="--num_envs 128: .*results.json has figures of 64; take another --report"):
+        paper.main(["--out", str(tmp_path / "other"), "--iterations", "50", "--num_envs", "128", *options[2:]])
+    for damage in ("{", "{}", json.dumps({**results, "trials": [{**results["trials"][0], "case": "fuller"}]})):
+        (report / "results.json").write_text(damage)
+        with pytest.raises(UserError, match="results.json: is no report of this version .*; take another --report"):
+            paper.main([*options, "--iterations", "50"])
+        assert (report / "results.json").read_text() == damage
+
+
 def test_failed_trials_are_listed_and_repeated_on_request(tmp_path, capsys):
     out, report = tmp_path / "out", tmp_path / "report"
     (tmp_path / "train.py").write_text("import sys; sys.exit('error: reward is NaN.')")
@@ -132,7 +187,8 @@ def test_failed_trials_are_listed_and_repeated_on_request(tmp_path, capsys):
         assert "FAILED simple seed 1: reward is NaN." in printed and "1 of 2 trials are finished, 1 FAILED" in printed
         results = json.loads((report / "results.json").read_text())
         assert results["failures"] == [{"case": "simple", "seed": 1, "error": "reward is NaN."}]
-        assert "## Failures" in (report / "README.md").read_text() and "--retry_failed" not in results["command"]
+        assert "## Failures" in (report / "README.md").read_text()
+        assert "--retry_failed" not in results["made_by"]["main"]["command"]
 
 
 def test_a_return_of_no_episode_is_a_dash_and_null(tmp_path):

@@ -159,8 +159,10 @@ def test_a_folder_without_checkpoints(tmp_path):
 
 
 def test_json_round_trip(tmp_path):
-    run_folder.write_json(tmp_path / "new" / "a.json", {"x": [1, "ä"]})
-    assert run_folder.read_json(tmp_path / "new" / "a.json") == {"x": [1, "ä"]}
+    content = {"x": [1, "ä"], "curves": [[1.5, None], [-2e-7, True]], "none": [], "text": "[\n 1,\n 2]"}
+    run_folder.write_json(tmp_path / "new" / "a.json", content)
+    assert run_folder.read_json(tmp_path / "new" / "a.json") == content
+    assert "\n    [1.5, null],\n    [-2e-07, true]\n" in (tmp_path / "new" / "a.json").read_text()
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["a.json"]
 
 

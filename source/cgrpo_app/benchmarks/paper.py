@@ -4,7 +4,8 @@
 """``scripts/benchmark.py paper``: section 7 of the paper with several seeds, and the follow-ups that it leaves open.
 
 Every trial is a process of ``train.py``; a call goes on where a killed one stopped. The figures are written whenever
-the call ends, from the trials that are finished by then.
+the call ends, from the trials that are finished by then, and those that the report has already: studies may be run one
+after the other.
 """
 
 import shlex
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from cgrpo_app import command_line, run_folder
-from cgrpo_app.benchmarks import paper_pictures, paper_report, paper_results
+from cgrpo_app.benchmarks import paper_pictures, paper_report
+from cgrpo_app.benchmarks.paper_claims import claims
+from cgrpo_app.benchmarks.paper_outcomes import read_failures, read_outcome
+from cgrpo_app.benchmarks.paper_record import RESULTS_FILE, Record
 from cgrpo_app.benchmarks.paper_studies import BATCH_STEPS, STUDIES, Trial
 from cgrpo_app.compare.pool import Pool
 from cgrpo_app.compare.processes import locked
@@ -37,10 +41,12 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     """
     args = _parse(argv)
     folder = args.out.absolute()
+    report = (args.report or folder).absolute()
     settings = {"iterations": args.iterations, "num_envs": args.num_envs}
     trials = _trials(args, folder, scripts)
     with locked(folder) as lock:
         _check_settings(folder, settings)
+        record = Record.read(report, settings)
         try:
             if args.retry_failed:
                 for trial in trials:
@@ -48,14 +54,17 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
             if not args.report_only:
                 Pool(trials, args.jobs, lock).run()
         finally:
-            details = {**settings, "command": _command(args, argv)}
-            _write_report(trials, (args.report or folder).absolute(), details)
+            _write_report(trials, record, report, _command(args, argv))
 
 
 def _parse(argv: Sequence[str]) -> Any:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Folder of the trials; a later call goes on there.")
-    parser.add_argument("--report", type=Path, help="Folder for tables, pictures and results.json; that of --out.")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        help=f"Folder for tables, pictures and {RESULTS_FILE}, which keeps its other trials; that of --out.",
+    )
     parser.add_argument("--studies", default=",".join(STUDIES), help=f"Among {', '.join(STUDIES)}.")
     parser.add_argument("--seeds", type=int, default=5, help="Seeds of the main study, 1 to this number.")
     parser.add_argument("--follow_up_seeds", type=int, default=3, help="Seeds of the other studies.")
@@ -119,23 +128,23 @@ def _check_settings(folder: Path, settings: dict[str, int]) -> None:
     run_folder.write_json(folder / SETTINGS_FILE, settings)
 
 
-def _write_report(trials: list[Trial], folder: Path, details: dict[str, Any]) -> None:
-    """Write tables, pictures and figures of the finished trials, and which ones have failed."""
-    failures = paper_results.read_failures(trials)
+def _write_report(trials: list[Trial], record: Record, folder: Path, command: str) -> None:
+    """Add the finished and the failed trials to what the report has, and write its tables, pictures and figures."""
+    failures = read_failures(trials)
     for failure in failures:
         print(f"  FAILED {failure['case']} seed {failure['seed']}: {failure['error']}")
-    outcomes = [paper_results.read_outcome(trial) for trial in trials if trial.is_trained()]
-    if not outcomes:
+    outcomes = [read_outcome(trial) for trial in trials if trial.is_trained()]
+    details = {"command": command, "versions": describe_versions(), "hardware": describe_hardware("cpu")}
+    record.add(outcomes, failures, details)
+    if not record.outcomes:
         print("no trial is finished: there is nothing to report")
         return
     folder.mkdir(parents=True, exist_ok=True)
-    details |= {"versions": describe_versions(), "hardware": describe_hardware("cpu")}
-    content = {**details, **paper_results.as_json(outcomes), "failures": failures}
-    run_folder.write_json(folder / "results.json", content)
-    pictures = paper_pictures.draw_pictures(outcomes, folder)
+    record.write(folder)
+    pictures = paper_pictures.draw_pictures(record.outcomes, folder)
     with whole_file(folder / "README.md") as temporary:
-        temporary.write_text(paper_report.write_tables(outcomes, failures, pictures, details))
+        temporary.write_text(paper_report.write_tables(record, pictures))
     failed = f", {len(failures)} FAILED" if failures else ""
     print(f"{len(outcomes)} of {len(trials)} trials are finished{failed}; figures: {folder}/README.md")
-    for claim in paper_results.claims(outcomes):
+    for claim in claims(record.outcomes):
         print(f"  {claim.claim}: {claim.verdict} ({claim.here})")

@@ -3,12 +3,15 @@
 
 """Pictures of the paper's experiment, as SVG."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cgrpo_app.benchmarks.paper_results import PAPER_SCALE, Outcome, by_case
+from cgrpo_app.benchmarks.paper_claims import PAPER_SCALE
+from cgrpo_app.benchmarks.paper_outcomes import CURVE_ITERATIONS, Outcome, by_case
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
 from cgrpo_app.compare.figures import draw
 from cgrpo_lab.whole_file import whole_file
@@ -52,11 +55,7 @@ def _curves(figure: Figure, outcomes: list[Outcome]) -> None:
     for axes, case, title in zip(grid, (FULL, SIMPLE), ("GRPO-Full", "GRPO-Simple"), strict=True):
         trials = by_case(outcomes, case.name)
         for i, color in enumerate(POLICY_COLORS):
-            curves = [_smooth(outcome.curves[i]) for outcome in trials]
-            for curve in curves:
-                axes.plot(curve, color=color, linewidth=0.6, alpha=0.35)
-            if curves:
-                axes.plot(np.mean(curves, axis=0), color=color, linewidth=2.0, label=f"policy {i + 1}")
+            _draw_curves(axes, [outcome.curves[i] for outcome in trials], color, f"policy {i + 1}")
         axes.set(title=f"{title}, {len(trials)} seeds", xlabel=f"iteration of {BATCH_STEPS} steps")
     grid[0].set_ylabel(RETURN_LABEL)
     grid[0].legend(frameon=False)
@@ -100,11 +99,7 @@ def _transfer(figure: Figure, outcomes: list[Outcome]) -> None:
     tasks = list(dict.fromkeys(case.task for case in TRANSFER))
     for axes, task in zip(figure.subplots(1, len(tasks)), tasks, strict=True):
         for case, color in zip((case for case in TRANSFER if case.task == task), VARIANT_COLORS, strict=True):
-            for outcome in by_case(outcomes, case.name):
-                axes.plot(outcome.episode_returns, color=color, linewidth=0.6, alpha=0.4)
-            curves = [outcome.episode_returns for outcome in by_case(outcomes, case.name)]
-            if curves:
-                axes.plot(np.mean(curves, axis=0), color=color, linewidth=2.0, label=case.agent)
+            _draw_curves(axes, [outcome.episode_curve for outcome in by_case(outcomes, case.name)], color, case.agent)
         axes.set(title=task.removesuffix("-CGRPO"), xlabel="iteration", ylabel="episode return while learning")
         axes.legend(frameon=False)
 
@@ -114,9 +109,11 @@ def grid_name(policies: int, groups: int) -> str:
     return FULL.name if (policies, groups) == (FULL.policies, FULL.groups) else f"N={policies} K={groups}"
 
 
-def _smooth(curve: np.ndarray, width: int = 10) -> np.ndarray:
-    """Running mean [I] over the latest iterations."""
-    sums = np.cumsum(np.insert(curve, 0, 0.0))
-    ends = np.arange(1, len(curve) + 1)
-    begins = np.maximum(ends - width, 0)
-    return (sums[ends] - sums[begins]) / (ends - begins)
+def _draw_curves(axes: Axes, curves: Sequence[Sequence[float | None]], color: str, label: str) -> None:
+    """Every seed thin, their mean thick, where each has a value."""
+    if not curves:
+        return
+    values = np.array(curves, dtype=float)
+    iterations = CURVE_ITERATIONS * np.arange(1, values.shape[1] + 1)
+    axes.plot(iterations, values.T, color=color, linewidth=0.6, alpha=0.4)
+    axes.plot(iterations, values.mean(axis=0), color=color, linewidth=2.0, label=label)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cgrpo_app.benchmarks.paper_claims import Difference, claims
+from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case
 from cgrpo_app.benchmarks.paper_pictures import grid_name
-from cgrpo_app.benchmarks.paper_results import Difference, Outcome, by_case, claims
+from cgrpo_app.benchmarks.paper_record import Record
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
 from cgrpo_app.compare.text import NONE
 
@@ -20,21 +22,18 @@ TITLES = {
 }
 
 
-def write_tables(
-    outcomes: list[Outcome], failures: list[dict[str, Any]], pictures: list[str], settings: dict[str, Any]
-) -> str:
+def write_tables(record: Record, pictures: list[str]) -> str:
     """Return the page.
 
     Args:
-        outcomes: Finished trials.
-        failures: Case, seed and error of failed ones.
+        record: Finished and failed trials, and what the figures depend on.
         pictures: Names of the pictures beside the page.
-        settings: Command, hardware and what else the figures depend on.
     """
+    outcomes, failures = record.outcomes, record.failures
     sections = [
         "# The paper's experiment",
-        f"Made by `{settings['command']}`\non {settings['hardware']['cpu_cores']} cores;"
-        f" {settings['iterations']} iterations of 2048 steps, {settings['num_envs']} environments."
+        _commands(record.made_by),
+        f"{record.settings['iterations']} iterations of 2048 steps, {record.settings['num_envs']} environments."
         " [docs/paper.md](../../docs/paper.md) says what the figures mean. Returns are mean rewards per step times"
         " 1000, means over the last tenth of the iterations, learning noise included; ± is the standard deviation over"
         " seeds. In the first row they are a tenth of that, the scale of the paper's figures, from the first"
@@ -51,6 +50,15 @@ def write_tables(
     if failures:
         sections += ["## Failures", _failures(failures)]
     return "\n\n".join(sections) + "\n"
+
+
+def _commands(made_by: dict[str, dict[str, Any]]) -> str:
+    """Which command made which studies, on how many cores."""
+    studies: dict[str, list[str]] = {}
+    for study, details in made_by.items():
+        made = f"`{details['command']}` on {details['hardware']['cpu_cores']} cores"
+        studies.setdefault(made, []).append(study)
+    return "Made by\n\n" + "\n".join(f"- {made} ({', '.join(names)})" for made, names in studies.items())
 
 
 def _failures(failures: list[dict[str, Any]]) -> str:
@@ -80,7 +88,7 @@ def _grid(outcomes: list[Outcome]) -> str:
         for groups in GROUPS:
             trials = by_case(outcomes, grid_name(policies, groups))
             if trials:
-                best = [float(outcome.ends.max()) for outcome in trials]
+                best = [max(outcome.ends) for outcome in trials]
                 numbers = [str(policies), str(groups), str(len(trials))]
                 rows.append([*numbers, _spread(_ends(trials)), _spread(best), _deployed(trials)])
     heads = ["N", "K", "seeds", "final return, mean of policies", "best policy", "deployed policy, no noise"]
