@@ -7,6 +7,7 @@ import csv
 import io
 
 import pytest
+from matplotlib.axes import Axes
 
 from cgrpo_lab.runners.curves import draw_curves
 from cgrpo_lab.runners.run_log import ProgressLine, ProgressTable
@@ -118,6 +119,26 @@ def test_curves_are_a_picture(tmp_path, values):
     picture = (tmp_path / "curves.png").read_bytes()
     assert picture[:8] == b"\x89PNG\r\n\x1a\n" and len(picture) > 5000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "progress.csv"]
+
+
+@pytest.mark.parametrize(
+    ("shortened", "drawn"),
+    [
+        ((1.0, 0.5, 0.0, 0.0), [3.0, 4.0]),
+        ((1.0, 1.0, 1.0, 0.0), [1.0, 2.0, 3.0, 4.0]),
+        ((None, None, None, None), [1.0, 2.0, 3.0, 4.0]),
+    ],
+)
+def test_returns_of_half_episodes_are_no_part_of_the_curve(tmp_path, monkeypatch, shortened, drawn):
+    """They are left out where two points of whole episodes remain; other metrics keep every point."""
+    table = ProgressTable(tmp_path / "progress.csv")
+    for i, share in enumerate(shortened, start=1):
+        values = {} if share is None else {"Train/shortened": share}
+        table.add({**row(i), "Train/mean_reward": float(i), "Train/success": 0.1 * i, **values})
+    lines = {}
+    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, label, **style: lines.update({label: list(y)}))
+    draw_curves(tmp_path / "progress.csv", tmp_path / "curves.png", "title")
+    assert lines["mean_reward"] == drawn and len(lines["success"]) == 4
 
 
 def test_nothing_is_drawn_from_an_empty_table(tmp_path):

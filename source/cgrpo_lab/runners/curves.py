@@ -8,8 +8,10 @@ from pathlib import Path
 
 from cgrpo_lab.whole_file import whole_file
 
+RETURN = "Train/mean_reward"
+
 PANELS = (
-    ("episode return", ("Train/mean_reward",)),
+    ("episode return", (RETURN,)),
     ("success rate", ("Train/success",)),
     ("reward per step of the environments", ("Reward/p10", "Reward/p50", "Reward/p90")),
     ("explained variance of the baseline", ("Advantage/explained_variance",)),
@@ -64,5 +66,10 @@ def draw_curves(table: Path, picture: Path, title: str) -> None:
 
 
 def _points(rows: list[dict[str, str]], name: str) -> list[tuple[float, float]]:
-    """Env steps and values of a column, where it has any."""
-    return [(float(row["env_steps"]), float(row[name])) for row in rows if row.get(name)]
+    """Env steps and values of a column, where it has any; returns only of whole episodes, if there are two points."""
+    rows = [row for row in rows if row.get(name)]
+    if name == RETURN:
+        # Half an episode has half the return, so a curve through both kinds would rise or fall without learning.
+        whole = [row for row in rows if float(row.get("Train/shortened") or 0.0) == 0.0]
+        rows = whole if len(whole) > 1 else rows
+    return [(float(row["env_steps"]), float(row[name])) for row in rows]
