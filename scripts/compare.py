@@ -3,8 +3,12 @@
 
 """See ``--help``; the work is done in ``cgrpo_app.compare``."""
 
-from cgrpo_app.compare.command import main
+from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import run_command
 
 if __name__ == "__main__":
+    command_line.answer(parsers.compare())
+
+    from cgrpo_app.compare.command import main
+
     run_command(main)

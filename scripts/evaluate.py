@@ -3,8 +3,12 @@
 
 """See ``--help``; the work is done in ``cgrpo_app.evaluate``."""
 
+from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import run_command
-from cgrpo_app.evaluate import main
 
 if __name__ == "__main__":
+    command_line.answer(parsers.evaluate())
+
+    from cgrpo_app.evaluate import main
+
     run_command(main)

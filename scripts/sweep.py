@@ -3,8 +3,12 @@
 
 """See ``--help``; the work is done in ``cgrpo_app.sweep``."""
 
+from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import run_command
-from cgrpo_app.sweep.command import main
 
 if __name__ == "__main__":
+    command_line.answer(parsers.sweep(), assignments=parsers.SWEEP_ASSIGNMENTS)
+
+    from cgrpo_app.sweep.command import main
+
     run_command(main)

@@ -12,6 +12,7 @@ import torch
 from rsl_rl.utils import resolve_nn_activation
 
 from cgrpo_app.errors import UserError
+from cgrpo_app.parsers import LOGGERS
 from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
 from cgrpo_lab.baselines import OffPolicyCfg, SkrlCfg
@@ -20,9 +21,6 @@ from cgrpo_lab.validation import ConfigError, require_number, require_sizes
 
 LARGEST_SEED = 4_000_000_000
 """NumPy takes seeds below 2^32; an evaluation and the processes of a training add to theirs."""
-
-LOGGERS = ("tensorboard", "wandb", "neptune")
-"""Loggers of rsl_rl, which imports the packages of the last two once the simulation has started."""
 
 
 def check_agent(agent_cfg: Any, num_envs: int) -> None:

@@ -7,7 +7,7 @@ import argparse
 import difflib
 from collections.abc import Sequence
 
-from cgrpo_app.errors import UserError
+from cgrpo_app.errors import UserError, is_one_of_several, run_command
 
 AGENTS = {
     "cgrpo": "rsl_rl_cfg_entry_point",
@@ -121,6 +121,21 @@ def parse(
         if given and vars(args).get(name) is not None:
             raise UserError(f"{given[0]}: --{name} says this already; leave one of them out.")
     return args, rest
+
+
+def answer(parser: argparse.ArgumentParser, *, assignments: Sequence[str] = ()) -> None:
+    """Answer ``--help`` and mistyped options of this process before torch and Isaac Lab, which take long, are imported.
+
+    Args:
+        parser: What options there are.
+        assignments: See :func:`parse`.
+
+    Raises:
+        SystemExit: With exit code 0 after the help, 2 after a mistake.
+    """
+    # Which of several processes says it is settled with torch.
+    if not is_one_of_several():
+        run_command(lambda argv: parse(parser, argv, assignments=assignments))
 
 
 def _is_override(item: object) -> bool:

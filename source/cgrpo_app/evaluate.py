@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from cgrpo_app import command_line, run_folder
+from cgrpo_app import command_line, parsers, run_folder
 from cgrpo_app.launch import open_env, resolve
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.provenance import describe_hardware, describe_versions
@@ -28,13 +28,7 @@ def main(argv: Sequence[str]) -> None:
     Args:
         argv: Command line without the program's name.
     """
-    parser = command_line.make_parser("Evaluate the deterministic policy of a checkpoint over fresh episodes.")
-    command_line.add_task_arguments(parser)
-    command_line.add_checkpoint_arguments(parser)
-    parser.add_argument("--episodes", type=int, default=256, help="Number of episodes; every env counts equally often.")
-    parser.add_argument("--random_actions", action="store_true", help="Judge uniform random actions, no checkpoint.")
-    parser.add_argument("--json", type=Path, help="File to write the result to.")
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parsers.evaluate(), argv)
     default_envs = min(args.num_envs or MAX_ENVS, args.episodes)
     if args.random_actions:
         args.num_envs = default_envs

@@ -4,9 +4,8 @@
 """``scripts/export.py``: write a checkpoint's policy as ONNX and TorchScript."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from cgrpo_app import command_line
+from cgrpo_app import command_line, parsers
 from cgrpo_app.launch import open_env
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
 from cgrpo_app.policy_export import export_policy
@@ -21,11 +20,7 @@ def main(argv: Sequence[str]) -> None:
     Args:
         argv: Command line without the program's name.
     """
-    parser = command_line.make_parser("Export the policy of a checkpoint as one ONNX file and as TorchScript.")
-    command_line.add_task_arguments(parser)
-    command_line.add_checkpoint_arguments(parser)
-    parser.add_argument("--output", type=Path, help="Folder to write to; exported/ beside the checkpoint by default.")
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parsers.export(), argv)
     launch, checkpoint = resolve_for_checkpoint(args, overrides, DEFAULT_ENVS)
     with open_env(launch, args) as env:
         runner = load_runner(env, launch, checkpoint)

@@ -19,9 +19,10 @@ import torch
 from cgrpo_app.agent_checks import check_agent, check_skrl
 from cgrpo_app.command_line import AGENTS, agent_entry_point
 from cgrpo_app.device import resolve_device
-from cgrpo_app.errors import EXPECTED, UserError
+from cgrpo_app.errors import UserError, expected_errors
 from cgrpo_app.overrides import resolve_config
 from cgrpo_app.quietness import STORAGE_ERRORS, quiet, quiet_libraries, quiet_writer_threads, without_driver_warning
+from cgrpo_app.task_registry import our_tasks
 from cgrpo_lab.validation import ConfigError, require_number
 
 
@@ -38,11 +39,11 @@ class Launch:
 
 
 def registered_tasks() -> list[str]:
-    """Ids of this project's tasks."""
+    """Ids of this project's tasks, once all tasks are registered, those of Isaac Lab, too."""
     with without_driver_warning():
-        import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
+        import isaaclab_tasks  # noqa: F401
 
-    return sorted(name for name, spec in gym.registry.items() if "num_envs_by_device" in spec.kwargs)
+    return our_tasks()
 
 
 def check_task(task: str | None) -> str:
@@ -234,7 +235,7 @@ def open_env(
                     env = wrap(env)
                 wrapped = RslRlVecEnvWrapper(env, clip_actions=launch.agent_cfg.clip_actions)
             yield wrapped
-        except EXPECTED as error:
+        except expected_errors() as error:
             failure = error
         except (PhysicsError, AssetCacheError) as error:
             failure = UserError(str(error))

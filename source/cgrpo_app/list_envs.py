@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import gymnasium as gym
 
-from cgrpo_app import command_line
+from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import UserError
-from cgrpo_app.launch import registered_tasks
+from cgrpo_app.task_registry import our_tasks
 
 
 def main(argv: Sequence[str]) -> None:
@@ -21,12 +21,10 @@ def main(argv: Sequence[str]) -> None:
     Raises:
         UserError: If an option cannot be used.
     """
-    parser = command_line.make_parser("List the tasks of CGRPO Lab.")
-    parser.add_argument("--all", action="store_true", help="Also list Isaac Lab's own tasks.")
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parsers.list_envs(), argv)
     if overrides:
         raise UserError(f"{overrides[0]}: has no effect on a list; leave it out.")
-    names = registered_tasks()
+    names = our_tasks()
     if args.all:
         import isaaclab_tasks  # noqa: F401  registers them
 

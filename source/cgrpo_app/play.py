@@ -10,14 +10,12 @@ from typing import Any
 
 import torch
 
-from cgrpo_app import command_line
+from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import open_env
 from cgrpo_app.loading import load_runner, resolve_for_checkpoint
+from cgrpo_app.parsers import VISUALIZERS
 from cgrpo_app.video import prepare_rendering, video_wrapper
-
-VISUALIZERS = {"newton_gl": "isaaclab_visualizers", "rerun": "rerun", "viser": "viser", "kit": "isaacsim"}
-"""Isaac Lab's visualizers, with the package that each needs."""
 
 DEFAULT_ENVS = 4
 """Environments played unless ``--num_envs`` says otherwise: as many as a video shows."""
@@ -29,15 +27,7 @@ def main(argv: Sequence[str]) -> None:
     Args:
         argv: Command line without the program's name.
     """
-    parser = command_line.make_parser(
-        "Let the deterministic policy of a checkpoint act. With --video it records one clip and ends; with --viz it "
-        "shows a window until Ctrl-C; otherwise it plays --video_length steps and prints how the episodes ended."
-    )
-    command_line.add_task_arguments(parser)
-    command_line.add_checkpoint_arguments(parser)
-    command_line.add_video_arguments(parser)
-    parser.add_argument("--viz", help=f"Isaac Lab visualizer: {', '.join(VISUALIZERS)}; several with commas.")
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parsers.play(), argv)
     if args.viz is not None:
         _check_visualizers(args.viz)
     if args.video:

@@ -14,10 +14,9 @@ from typing import Any
 import torch
 
 from cgrpo_app.device import resolve_device
-from cgrpo_app.errors import EXPECTED, UserError
+from cgrpo_app.errors import UserError, expected_errors
+from cgrpo_app.parsers import LAUNCHER
 from cgrpo_lab import distributed
-
-LAUNCHER = "./isaaclab.sh -p -m torch.distributed.run --nproc_per_node=N"
 
 
 @contextlib.contextmanager
@@ -101,7 +100,7 @@ def from_main[Result](function: Callable[[], Result]) -> Result:
     if distributed.is_main():
         try:
             result = function()
-        except EXPECTED as error:
+        except expected_errors() as error:
             failure = error
     with distributed.explained():
         result, failure = distributed.gather((result, failure))[0]

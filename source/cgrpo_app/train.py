@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
-from cgrpo_app import command_line, processes, run_folder
-from cgrpo_app.agent_checks import LOGGERS, check_agent, check_budget
+from cgrpo_app import command_line, parsers, processes, run_folder
+from cgrpo_app.agent_checks import check_agent, check_budget
 from cgrpo_app.errors import UserError
 from cgrpo_app.launch import Launch, open_env, resolve
 from cgrpo_app.loading import MISMATCHES, find, mismatch
@@ -83,31 +83,7 @@ def _run(args: Any, overrides: list[str]) -> None:
 
 def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     """Parse the command line."""
-    parser = command_line.make_parser("Train a policy in an Isaac Lab environment without a critic network.")
-    command_line.add_task_arguments(parser)
-    parser.add_argument("--max_iterations", type=int, help="Iterations of the whole run, resumed part included.")
-    parser.add_argument(
-        "--steps",
-        type=command_line.whole_number,
-        help="Env steps of the whole run, such as 1e6, rounded up to whole iterations; instead of --max_iterations.",
-    )
-    parser.add_argument(
-        "--distributed",
-        action="store_true",
-        help=f"One of several processes that learn as one, started by '{processes.LAUNCHER} scripts/train.py'; "
-        "--num_envs is then that of each.",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="Go on from the latest checkpoint of a run: the newest run, --load_run or --checkpoint FOLDER.",
-    )
-    command_line.add_checkpoint_arguments(parser)
-    parser.add_argument("--experiment_name", help="Folder of the experiment under the log root.")
-    parser.add_argument("--run_name", help="Suffix of the run's folder.")
-    parser.add_argument("--logger", choices=LOGGERS, help="Where metrics go beside the table.")
-    command_line.add_video_arguments(parser)
-    args, overrides = command_line.parse(parser, argv)
+    args, overrides = command_line.parse(parsers.train(), argv)
     if args.steps is not None and args.max_iterations is not None:
         raise UserError(f"--steps {args.steps}: --max_iterations says the same in another unit; give one of them.")
     return args, overrides

@@ -13,7 +13,7 @@ import pytest
 
 from cgrpo_app import command_line, evaluate, sim2sim, train
 from cgrpo_app.command_line import AGENTS
-from cgrpo_app.errors import EXPECTED, UserError
+from cgrpo_app.errors import UserError, expected_errors
 from cgrpo_app.launch import check_trainings, registered_tasks, resolve
 from cgrpo_lab.export import read_metadata
 
@@ -116,7 +116,7 @@ def check_use(run, options, folder):
 )
 @needs_skrl
 def test_a_mistake_leaves_nothing_behind(arguments, message, folder):
-    with pytest.raises(EXPECTED, match=message):
+    with pytest.raises(expected_errors(), match=message):
         train.main(["--task", TASK, "--device", "cpu", *arguments])
     assert not (folder / "logs").exists()
 

@@ -3,19 +3,25 @@
 
 """Mistakes on the command line get one line with a remedy and exit code 2."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gymnasium as gym
 import pytest
 import torch
 
-from cgrpo_app import command_line, launch, list_envs, play
+from cgrpo_app import command_line, launch, list_envs, parsers, play
 from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError, run_command
 from cgrpo_app.overrides import check_override
 from cgrpo_lab.algorithms import ConfigError
 from cgrpo_lab.runners import CheckpointError, NonFiniteError
+
+ROOT = Path(__file__).parents[2]
 
 
 def parse(*argv):
@@ -368,3 +374,51 @@ def test_arguments_are_handed_on():
     seen = []
     run_command(seen.append, ["--task", "T"])
     assert seen == [["--task", "T"]]
+
+
+WITHOUT_TORCH = """
+import runpy, sys
+script, *sys.argv[1:] = sys.argv[1:]
+try:
+    runpy.run_path(script, run_name="__main__")
+finally:
+    print({"torch", "isaaclab"} & sys.modules.keys() or "light")
+"""
+
+
+def run_light(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, whose last line says which of the heavy packages it has imported."""
+    command = [sys.executable, "-c", WITHOUT_TORCH, str(ROOT / "scripts" / f"{script}.py"), *arguments]
+    path = os.pathsep.join([str(ROOT / "source"), str(ROOT / "tasks")])
+    return subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "script", ["train", "evaluate", "export", "play", "list_envs", "compare", "sweep", "benchmark", "sim2sim"]
+)
+def test_help_and_mistyped_options_do_not_wait_for_torch(script):
+    helped = run_light(script, "--help")
+    assert helped.returncode == 0 and "usage: " in helped.stdout and helped.stdout.splitlines()[-1] == "light"
+    wrong = run_light(script, "--hepl")
+    assert wrong.returncode == 2 and "error: " in wrong.stderr and "Traceback" not in wrong.stderr
+    assert wrong.stdout.splitlines()[-1] == "light"
+
+
+def test_tasks_are_listed_without_torch():
+    listed = run_light("list_envs")
+    *tasks, packages = listed.stdout.splitlines()
+    assert packages == "light" and [line.split()[0] for line in tasks] == launch.registered_tasks()
+
+
+def test_only_one_of_several_processes_answers(monkeypatch, capsys):
+    """Which of them it is, torch's launcher knows; none of them answers before it is asked."""
+    monkeypatch.setattr(sys, "argv", ["train.py", "--hepl"])
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    command_line.answer(parsers.train())
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
+    with pytest.raises(SystemExit):
+        command_line.answer(parsers.train())
+    assert "--hepl: unknown argument" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from kills import kill_when
 
 from cgrpo_app import agent_checks
 from cgrpo_app.compare import processes, statistics
-from cgrpo_app.compare.command import main, parse_seeds
+from cgrpo_app.compare.command import main
 from cgrpo_app.compare.processes import locked
 from cgrpo_app.compare.records import read_curve
 from cgrpo_app.compare.runs import Run
@@ -24,6 +24,7 @@ from cgrpo_app.compare.text import findings
 from cgrpo_app.compare.training_job import steps_done
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
+from cgrpo_app.parsers import parse_seeds
 
 FAKE_SCRIPTS = Path(__file__).parent / "fake_scripts"
 CHEETAH, FRANKA = "HalfCheetah-CGRPO", "Franka-Reach-CGRPO"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cgrpo_app import command_line
+from cgrpo_app import command_line, parsers
 from cgrpo_app.compare.pool import Pool
 from cgrpo_app.compare.processes import locked
 from cgrpo_app.compare.references import D4RL, parse_experts
@@ -19,9 +19,6 @@ from cgrpo_app.device import resolve_device
 from cgrpo_app.errors import UserError
 from cgrpo_app.extras import require_extra
 from cgrpo_app.launch import check_agent_name, check_task, check_trainings
-
-SEEDS = (1, 2, 3, 4, 5)
-"""Seeds where the command line says nothing."""
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
 
@@ -74,44 +71,7 @@ def make_jobs(settings: Settings, folder: Path, scripts: Path) -> tuple[list[Run
 
 def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     """Parse the command line."""
-    parser = command_line.make_parser(
-        "Compare algorithms over tasks and seeds: sample efficiency, final return, stability, generalisation.\n"
-        "Runs what is missing in --out, goes on where a killed call stopped, then writes report.html there."
-    )
-    parser.add_argument("--tasks", nargs="+", default=[], help="Task ids; scripts/list_envs.py lists them.")
-    parser.add_argument("--agents", nargs="+", default=[], help=f"Agents: {', '.join(command_line.AGENTS)}.")
-    parser.add_argument(
-        "--seeds",
-        type=parse_seeds,
-        default=SEEDS,
-        help=f"Number of seeds (1, 2, ...; default {len(SEEDS)}), or the seeds: 3,7,42.",
-    )
-    parser.add_argument(
-        "--steps",
-        nargs="+",
-        default=["1e6"],
-        help="Env steps of each run; TASK=STEPS for a task that needs more or less than the others.",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="Folder for runs and report.")
-    parser.add_argument("--jobs", type=int, default=1, help="Runs side by side; they share the cores equally.")
-    parser.add_argument("--episodes", type=int, default=100, help="Episodes that judge each final policy.")
-    parser.add_argument("--robustness", type=int, default=10, help="Episodes in each perturbed world; 0: none.")
-    parser.add_argument(
-        "--expert",
-        nargs="+",
-        default=["best"],
-        help="What scores 1: best (the best agent here), d4rl, or TASK=RETURN; best where nothing else is said.",
-    )
-    parser.add_argument("--num_envs", type=int, help="Environments of a run; each task has a default per device.")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
-    parser.add_argument("--retry_failed", action="store_true", help="Run failed runs again.")
-    parts = parser.add_mutually_exclusive_group()
-    parts.add_argument(
-        "--report_only",
-        action="store_true",
-        help="Write the report from what --out holds so far, of --tasks, --agents and --seeds only if these are given.",
-    )
-    parts.add_argument("--runs_only", action="store_true", help="Write no report, which needs the extra 'compare'.")
+    parser = parsers.compare()
     args, overrides = command_line.parse(parser, argv)
     if args.report_only:
         _refuse_settings_of_runs(parser, args, overrides)
@@ -144,7 +104,7 @@ def _chosen(args: Any, settings: Settings) -> Settings:
     given = {
         "tasks": _split(args.tasks),
         "agents": _split(args.agents),
-        "seeds": args.seeds if args.seeds is not SEEDS else (),
+        "seeds": args.seeds if args.seeds is not parsers.SEEDS else (),
     }
     for name, wanted in given.items():
         held = getattr(settings, name)
@@ -183,22 +143,6 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
         robustness=args.robustness,
         overrides=tuple(overrides),
     )
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from ``5`` (the seeds 1 to 5), ``3,7,42`` or ``42,`` (this one only).
-
-    Raises:
-        UserError: If the text is neither.
-    """
-    try:
-        numbers = [int(item) for item in text.split(",") if item]
-    except ValueError:
-        numbers = []
-    seeds = tuple(dict.fromkeys(numbers)) if "," in text else tuple(range(1, sum(numbers) + 1))
-    if not seeds or min(seeds) < 0:
-        raise UserError(f"--seeds {text}: give their number, such as 5, or the seeds, such as 3,7,42 or 42, alone.")
-    return seeds
 
 
 def parse_steps(items: list[str], tasks: tuple[str, ...]) -> dict[str, int]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cgrpo_app import command_line
-from cgrpo_app.compare.command import SCRIPTS, parse_seeds
+from cgrpo_app import command_line, parsers
+from cgrpo_app.compare.command import SCRIPTS
 from cgrpo_app.compare.processes import locked
 from cgrpo_app.compare.settings import Settings
 from cgrpo_app.device import resolve_device
@@ -89,30 +89,7 @@ def _remember(study: Any, conditions: dict[str, Any]) -> None:
 
 def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     """Parse the command line."""
-    parser = command_line.make_parser(
-        "Map stability and performance over an agent's settings, with Optuna and median pruning, or on a grid.\n"
-        "Goes on where a killed call stopped, then writes report.html in --out."
-    )
-    parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
-    parser.add_argument("--agent", default="cgrpo", help=f"Agent: {', '.join(command_line.AGENTS)}.")
-    parser.add_argument("--trials", type=int, default=40, help="Trials in all, those of earlier calls included.")
-    parser.add_argument("--grid", action="store_true", help="Try all combinations instead, three values of each range.")
-    parser.add_argument(
-        "--search",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUES",
-        help="What to vary: num_policies=1,2,4 clip_param=0.05:0.4 learning_rate=1e-4:1e-3:log; keys without "
-        "agent. or env. belong to agent.algorithm. By default the paper's settings of the agent. Overrides of all "
-        "trials stand before it or after another option.",
-    )
-    parser.add_argument("--seeds", default="1", help="Number of seeds of each trial (1, 2, ...), or the seeds: 3,7.")
-    parser.add_argument("--steps", type=command_line.whole_number, default=200_000, help="Env steps of a training.")
-    parser.add_argument("--out", type=Path, required=True, help="Folder for study, trainings and report.")
-    parser.add_argument("--jobs", type=int, default=1, help="Trials side by side; they share the cores equally.")
-    parser.add_argument("--num_envs", type=int, help="Environments of a training; each task has a default per device.")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N; a GPU if there is one.")
-    args, overrides = command_line.parse(parser, argv, assignments=("search",))
+    args, overrides = command_line.parse(parsers.sweep(), argv, assignments=parsers.SWEEP_ASSIGNMENTS)
     for name in ("jobs", "trials"):
         if vars(args)[name] < 1:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least 1.")
@@ -130,7 +107,7 @@ def _settings(args: Any, overrides: list[str]) -> Settings:
     return Settings(
         tasks=(task,),
         agents=(args.agent,),
-        seeds=parse_seeds(args.seeds),
+        seeds=parsers.parse_seeds(args.seeds),
         steps={task: args.steps},
         device=resolve_device(args.device),
         num_envs=args.num_envs,
