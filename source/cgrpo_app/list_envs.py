@@ -26,8 +26,9 @@ def main(argv: Sequence[str]) -> None:
         raise UserError(f"{overrides[0]}: has no effect on a list; leave it out.")
     names = our_tasks()
     if args.all:
-        import isaaclab_tasks  # noqa: F401  registers them
+        from cgrpo_app.launch import registered_tasks  # with torch and Isaac Lab, which the list of ours can do without
 
+        registered_tasks()
         names = sorted(name for name, spec in gym.registry.items() if "env_cfg_entry_point" in spec.kwargs)
     width = max(len(name) for name in names)
     for name in names:
