@@ -286,8 +286,9 @@ test_workers() { # one process a core, but no more simulators than a shared GPU 
 run_tests() {
     prepare dev baselines compare
     cd -- "$root"
-    # All of it goes over the cores, file by file; a selection stays in one process, where -s and --pdb work.
-    if [[ $# -eq 0 ]]; then set -- -n "$(test_workers)" --dist loadfile; fi
+    # All of it goes over the cores, file by file; a selection stays in one process, where -s and --pdb work. The files
+    # keep their order, as those with few tests, which would come last, are among the longest.
+    if [[ $# -eq 0 ]]; then set -- -n "$(test_workers)" --dist loadfile --no-loadscope-reorder; fi
     exec "$python" -m pytest -m "not slow" "$@"
 }
 

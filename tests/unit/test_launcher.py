@@ -126,7 +126,7 @@ class TestTests:
         project.script(self.FAKE_PYTEST, "source/pytest.py")
         write_program(project.programs / "nproc", f"#!/bin/sh\necho {cores}\n")
         assert project.run("-t").stdout.splitlines()[1:] == [
-            "'-m'", "'not slow'", "'-n'", f"'{workers}'", "'--dist'", "'loadfile'",
+            "'-m'", "'not slow'", "'-n'", f"'{workers}'", "'--dist'", "'loadfile'", "'--no-loadscope-reorder'",
         ]  # fmt: skip
 
     def test_a_foreign_environment_without_pytest_is_told_what_to_add(self, project: Project, tmp_path: Path):
