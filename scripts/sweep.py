@@ -7,7 +7,7 @@ from cgrpo_app import command_line, parsers
 from cgrpo_app.errors import run_command
 
 if __name__ == "__main__":
-    command_line.answer(parsers.sweep(), assignments=parsers.SWEEP_ASSIGNMENTS)
+    command_line.answer(parsers.sweep())
 
     from cgrpo_app.sweep.command import main
 

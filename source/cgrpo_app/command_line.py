@@ -40,6 +40,9 @@ OPTION_FIELDS = {
 class Parser(argparse.ArgumentParser):
     """Reports bad arguments in one line, without repeating the whole usage."""
 
+    assignments: tuple[str, ...] = ()
+    """Options of several values that have the form NAME=VALUE themselves and keep all of them."""
+
     def error(self, message: str) -> None:
         """Raise instead of printing the usage."""
         raise UserError(f"{message} (see --help)")
@@ -84,15 +87,12 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--video_interval", type=int, default=2000, help="Env steps from clip to clip.")
 
 
-def parse(
-    parser: argparse.ArgumentParser, argv: Sequence[str], *, assignments: Sequence[str] = ()
-) -> tuple[argparse.Namespace, list[str]]:
+def parse(parser: Parser, argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Parse arguments; what has the form NAME=VALUE is returned as an override for Hydra.
 
     Args:
         parser: What options there are.
         argv: Command line without the program's name.
-        assignments: Options of several values that have this form themselves and keep all of them.
 
     Raises:
         UserError: If an argument is neither an option nor an override, a number is out of range, or an option and an
@@ -101,7 +101,7 @@ def parse(
     args, rest = parser.parse_known_args(list(argv))
     for name, values in vars(args).items():
         # An option of several values takes the overrides that follow it.
-        if isinstance(values, list) and name not in assignments:
+        if isinstance(values, list) and name not in parser.assignments:
             rest += [item for item in values if _is_override(item)]
             setattr(args, name, [item for item in values if not _is_override(item)])
     for item in rest:
@@ -123,19 +123,18 @@ def parse(
     return args, rest
 
 
-def answer(parser: argparse.ArgumentParser, *, assignments: Sequence[str] = ()) -> None:
+def answer(parser: Parser) -> None:
     """Answer ``--help`` and mistyped options of this process before torch and Isaac Lab, which take long, are imported.
 
     Args:
         parser: What options there are.
-        assignments: See :func:`parse`.
 
     Raises:
         SystemExit: With exit code 0 after the help, 2 after a mistake.
     """
     # Which of several processes says it is settled with torch.
     if not is_one_of_several():
-        run_command(lambda argv: parse(parser, argv, assignments=assignments))
+        run_command(lambda argv: parse(parser, argv))
 
 
 def _is_override(item: object) -> bool:

@@ -6,9 +6,11 @@
 Command lines are read before torch is loaded, so this file imports it only when something has gone wrong later.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 
 class UserError(Exception):
@@ -47,6 +49,7 @@ def run_command(main: Callable[[Sequence[str]], None], argv: Sequence[str] | Non
             print("interrupted", file=sys.stderr)
         raise SystemExit(EXIT_INTERRUPTED) from None
     except Exception as error:
+        # Asked for first, as it does not take torch.
         if not isinstance(error, UserError) and not isinstance(error, expected_errors()):
             raise
         if _is_first_to_report(str(error)):
@@ -60,9 +63,15 @@ def is_one_of_several() -> bool:
 
 
 def _is_first_to_report(message: str) -> bool:
-    """Whether no other process of the job has reported the same."""
+    """Whether no other process of the job has reported the same; needs no group, only torch's launcher."""
     if not is_one_of_several():
         return True
-    from cgrpo_lab import distributed
+    import torch.distributed as dist
 
-    return distributed.is_first_to_report(message)
+    try:
+        address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = dist.TCPStore(*address, is_master=False, timeout=timedelta(seconds=5), wait_for_workers=False)
+        return store.add("reported/" + hashlib.sha256(message.encode()).hexdigest(), 1) == 1
+    except dist.DistError:
+        # The launcher is gone, and nobody else will report it.
+        return True

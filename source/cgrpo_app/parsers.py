@@ -31,9 +31,6 @@ VISUALIZERS = {"newton_gl": "isaaclab_visualizers", "rerun": "rerun", "viser": "
 SEEDS = (1, 2, 3, 4, 5)
 """Seeds where the command line says nothing."""
 
-SWEEP_ASSIGNMENTS = ("search",)
-"""Options of ``scripts/sweep.py`` whose values look like overrides."""
-
 
 def train() -> Parser:
     """Options of ``scripts/train.py``."""
@@ -155,6 +152,7 @@ def sweep() -> Parser:
     )
     parser.add_argument("--task", help="Task id; scripts/list_envs.py lists them.")
     parser.add_argument("--agent", default="cgrpo", help=f"Agent: {', '.join(AGENTS)}.")
+    parser.assignments = ("search",)
     parser.add_argument("--trials", type=int, default=40, help="Trials in all, those of earlier calls included.")
     parser.add_argument("--grid", action="store_true", help="Try all combinations instead, three values of each range.")
     parser.add_argument(

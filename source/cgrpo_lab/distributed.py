@@ -13,8 +13,6 @@ own part. Together they therefore do what a single process with all environments
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
 import signal
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -122,19 +120,6 @@ def gather(value: Any) -> list[Any]:
     values: list[Any] = [None] * world_size()
     dist.all_gather_object(values, value)
     return values
-
-
-def is_first_to_report(message: str) -> bool:
-    """Whether no other process of the job has reported the same; needs no group, only torch's launcher."""
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
-        return True
-    try:
-        address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(*address, is_master=False, timeout=timedelta(seconds=5), wait_for_workers=False)
-        return store.add("reported/" + hashlib.sha256(message.encode()).hexdigest(), 1) == 1
-    except dist.DistError:
-        # The launcher is gone, and nobody else will report it.
-        return True
 
 
 # -- Sums over the processes -------------------------------------------------------------------------------------------

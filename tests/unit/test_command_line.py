@@ -49,7 +49,8 @@ def test_options_of_several_values_leave_overrides_to_hydra_unless_they_are_assi
     for option in ("--agents", "--search"):
         parser.add_argument(option, nargs="+")
     argv = ["env=v5", "--search", "env.x=3,6", "agent.y=0:1", "--agents", "ppo", "agent.z=1"]
-    args, overrides = command_line.parse(parser, argv, assignments=("search",))
+    parser.assignments = ("search",)
+    args, overrides = command_line.parse(parser, argv)
     assert args.search == ["env.x=3,6", "agent.y=0:1"] and args.agents == ["ppo"]
     assert overrides == ["env=v5", "agent.z=1"]
 

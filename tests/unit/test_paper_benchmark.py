@@ -5,7 +5,7 @@
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +97,11 @@ def test_an_outcome_survives_its_file(tmp_path):
     made = trial(tmp_path)
     leave_run(made, 0.1, first_end=15)
     result = read_outcome(made)
-    again = Outcome.from_json(json.loads(json.dumps(result.as_json())))
+    again = Outcome(**json.loads(json.dumps(asdict(result))))
     assert again.episode_curve[0] is None and again.curves[0][1] == pytest.approx(result.curves[0][1], abs=0.05)
     assert replace(again, curves=result.curves, episode_curve=result.episode_curve) == result
     with pytest.raises(TypeError):
-        Outcome.from_json({**result.as_json(), "colour": 1})
+        Outcome(**asdict(result), colour=1)
 
 
 def test_statements_hold_only_where_seeds_agree():

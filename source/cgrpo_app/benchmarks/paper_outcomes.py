@@ -8,7 +8,7 @@ Returns are mean rewards per step times 1000, the length of an episode of HalfCh
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Outcome:
     start: float
     """Return of the first iteration, mean of the policies."""
 
-    ends: tuple[float, ...]
+    ends: list[float]
     """Final return of every policy, ``[N]``."""
 
     unsteadiness: float
@@ -54,11 +54,11 @@ class Outcome:
 
     wall_time_s: float
 
-    curves: tuple[tuple[float, ...], ...]
-    """Return of every policy, a mean over :data:`CURVE_ITERATIONS` a point, ``[N, I / 10]``."""
+    curves: list[list[float]]
+    """Return of every policy, a mean over :data:`CURVE_ITERATIONS` a point, to a tenth, ``[N, I / 10]``."""
 
-    episode_curve: tuple[float | None, ...]
-    """Mean return of the latest episodes, None before the first one ended, ``[I / 10]``."""
+    episode_curve: list[float | None]
+    """Mean return of the latest episodes, likewise, None before the first one ended, ``[I / 10]``."""
 
     @property
     def end(self) -> float:
@@ -89,29 +89,13 @@ class Outcome:
             study=study,
             seed=seed,
             start=float(curves[:, 0].mean()),
-            ends=tuple(_last(curves, END_SHARE).mean(axis=1).tolist()),
+            ends=_last(curves, END_SHARE).mean(axis=1).tolist(),
             unsteadiness=float(np.mean(np.std(residuals, axis=1))),
             episode_end=float(np.nanmean(returns)) if np.isfinite(returns).any() else None,
-            curves=tuple(_points(curve) for curve in curves),
+            curves=[_points(curve) for curve in curves],
             episode_curve=_points(episode_returns),
             **measured,
         )
-
-    @classmethod
-    def from_json(cls, row: dict[str, Any]) -> "Outcome":
-        """The outcome that :meth:`as_json` wrote.
-
-        Raises:
-            TypeError: If it lacks a figure or has one that is unknown.
-        """
-        lists = {"ends": tuple(row["ends"]), "curves": tuple(tuple(curve) for curve in row["curves"])}
-        return cls(**{**row, **lists, "episode_curve": tuple(row["episode_curve"])})
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures; points of curves rounded to a tenth."""
-        curves = [[round(value, 1) for value in curve] for curve in self.curves]
-        episode_curve = [None if value is None else round(value, 1) for value in self.episode_curve]
-        return asdict(self) | {"curves": curves, "episode_curve": episode_curve}
 
 
 def _last(values: np.ndarray, share: float) -> np.ndarray:
@@ -119,10 +103,10 @@ def _last(values: np.ndarray, share: float) -> np.ndarray:
     return values[..., -max(2, round(share * values.shape[-1])) :]
 
 
-def _points(curve: np.ndarray) -> tuple[float | None, ...]:
+def _points(curve: np.ndarray) -> list[float | None]:
     """Means of ten iterations each, None where there is no value; what is left over at the end has no point."""
     blocks = curve[: len(curve) // CURVE_ITERATIONS * CURVE_ITERATIONS].reshape(-1, CURVE_ITERATIONS)
-    return tuple(float(np.nanmean(block)) if np.isfinite(block).any() else None for block in blocks)
+    return [round(float(np.nanmean(block)), 1) if np.isfinite(block).any() else None for block in blocks]
 
 
 def read_outcome(trial: Trial) -> Outcome:

@@ -53,7 +53,7 @@ class Record:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             before = {name: content[name] for name in settings}
-            outcomes = [Outcome.from_json(row) for row in content["trials"]]
+            outcomes = [Outcome(**row) for row in content["trials"]]
             record = cls(settings, content["made_by"], _sorted(outcomes), content["failures"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: is no report of this version ({error!r}); take another --report.") from error
@@ -85,7 +85,7 @@ class Record:
                 **self.settings,
                 "made_by": self.made_by,
                 "claims": [asdict(claim) for claim in claims(self.outcomes)],
-                "trials": [outcome.as_json() for outcome in self.outcomes],
+                "trials": [asdict(outcome) for outcome in self.outcomes],
                 "failures": self.failures,
             },
         )

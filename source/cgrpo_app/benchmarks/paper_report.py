@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cgrpo_app.benchmarks.paper_claims import Difference, claims
+from cgrpo_app.benchmarks.paper_claims import Claim, Difference, claims
 from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case
 from cgrpo_app.benchmarks.paper_pictures import grid_name
 from cgrpo_app.benchmarks.paper_record import Record
@@ -39,8 +39,8 @@ def write_tables(record: Record, pictures: list[str]) -> str:
         " seeds. In the first row they are a tenth of that, the scale of the paper's figures, from the first"
         " iteration to the last tenth.",
     ]
-    if claims(outcomes):
-        sections.append(_claims(outcomes))
+    if judged := claims(outcomes):
+        sections.append(_claims(judged))
     tables = {"ablation": _ablation, "grid": _grid, "transfer": _transfer}
     for picture in pictures:
         name = picture.removesuffix(".svg")
@@ -66,8 +66,8 @@ def _failures(failures: list[dict[str, Any]]) -> str:
     return "In no table and no picture; `--retry_failed` runs them again.\n\n" + "\n".join(lines)
 
 
-def _claims(outcomes: list[Outcome]) -> str:
-    rows = [[c.claim, c.paper, c.here, c.verdict] for c in claims(outcomes)]
+def _claims(judged: list[Claim]) -> str:
+    rows = [[c.claim, c.paper, c.here, c.verdict] for c in judged]
     return _table(["statement of section 7.3", "paper, 1 seed", "here", "holds"], rows)
 
 

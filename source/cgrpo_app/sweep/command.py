@@ -89,7 +89,7 @@ def _remember(study: Any, conditions: dict[str, Any]) -> None:
 
 def _parse(argv: Sequence[str]) -> tuple[Any, list[str]]:
     """Parse the command line."""
-    args, overrides = command_line.parse(parsers.sweep(), argv, assignments=parsers.SWEEP_ASSIGNMENTS)
+    args, overrides = command_line.parse(parsers.sweep(), argv)
     for name in ("jobs", "trials"):
         if vars(args)[name] < 1:
             raise UserError(f"--{name} {vars(args)[name]}: must be at least 1.")
