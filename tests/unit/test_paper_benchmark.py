@@ -14,7 +14,7 @@ import pytest
 from cgrpo_app.benchmarks import paper
 from cgrpo_app.benchmarks.paper_claims import Difference, claims
 from cgrpo_app.benchmarks.paper_outcomes import Outcome, read_outcome
-from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, STUDIES, Trial
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, NO_GROUPS, SIMPLE, STUDIES, Trial
 from cgrpo_app.errors import UserError
 from cgrpo_lab.algorithms.config import CGRPOCfg
 
@@ -61,8 +61,10 @@ def test_every_case_is_one_component_or_one_pair_of_numbers():
     cases = [case for study in STUDIES.values() for case in study]
     assert len({case.name for case in cases}) == len(cases)
     assert len({case.overrides for case in ABLATIONS}) == len(ABLATIONS)
-    pairs = {(case.policies, case.groups) for case in (FULL, *GRID)}
-    assert pairs == {(n, k) for n in (2, 4, 8, 16) for k in (1, 2, 4) if k <= n}
+    default = {"agent.algorithm.num_policies=2", "agent.algorithm.num_groups=2"}
+    assert len({(case.task, case.agent, frozenset(case.overrides) - default) for case in cases}) == len(cases)
+    pairs = [(case.policies, case.groups) for case in GRID]
+    assert pairs == [(n, k) for n in (2, 4, 8, 16) for k in (1, 2, 4) if k <= n]
     known = set(CGRPOCfg.__dataclass_fields__)
     assert {item.removeprefix("agent.algorithm.").split("=")[0] for case in cases for item in case.overrides} <= known
 
@@ -121,7 +123,7 @@ def test_statements_hold_only_where_seeds_agree():
 def test_report_of_what_is_finished(tmp_path, capsys):
     """Tables, pictures and figures; paths of this machine are left out; another setting needs another folder."""
     out, report = tmp_path / "out", tmp_path / "report"
-    for case in (FULL, SIMPLE, ABLATIONS[0], GRID[0], *STUDIES["transfer"]):
+    for case in (FULL, SIMPLE, ABLATIONS[0], NO_GROUPS, STUDIES["grid"][0], *STUDIES["transfer"]):
         for seed in (1, 2):
             leave_run(trial(out, case, seed), 0.1 * seed)
     options = ["--out", str(out), "--report", str(report), "--iterations", str(ITERATIONS)]
@@ -130,9 +132,10 @@ def test_report_of_what_is_finished(tmp_path, capsys):
     page = (report / "README.md").read_text()
     for picture in ("curves", "ablation", "grid", "transfer"):
         assert f"({picture}.svg)" in page and (report / f"{picture}.svg").read_text().lstrip().startswith("<?xml")
-    assert "| no reference | 2 |" in page and "| 2 | 1 | 2 |" in page and "| Ant simple | 2 |" in page
+    assert "| no reference | 2 |" in page and "| no policy groups | 2 |" in page and "| Ant simple | 2 |" in page
+    assert "| 2 | 1 | 2 |" in page and "| 2 | 2 | 2 |" in page and "| 4 | 1 | 2 |" in page and "| 8 |" not in page
     results = (report / "results.json").read_text()
-    assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 16
+    assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 18
     with pytest.raises(UserError, match="--iterations 60: the trials in .* have 50"):
         paper.main(["--out", str(out), "--iterations", "60", "--report_only"])
 

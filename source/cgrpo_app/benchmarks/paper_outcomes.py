@@ -15,6 +15,7 @@ import numpy as np
 
 from cgrpo_app import run_folder
 from cgrpo_app.benchmarks.paper_studies import Trial
+from cgrpo_app.compare.text import NONE
 from cgrpo_app.compare.training_job import FAILURE
 
 EPISODE_STEPS = 1000
@@ -140,3 +141,11 @@ def read_failures(trials: list[Trial]) -> list[dict[str, Any]]:
 def by_case(outcomes: Sequence[Outcome], case: str) -> list[Outcome]:
     """Outcomes of one case."""
     return [outcome for outcome in outcomes if outcome.case == case]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean, and over several seeds their standard deviation; a dash without values."""
+    if not values:
+        return NONE
+    deviation = f" ± {np.std(values, ddof=1):.0f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.0f}{deviation}"

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cgrpo_app.benchmarks.paper_claims import PAPER_SCALE
-from cgrpo_app.benchmarks.paper_outcomes import CURVE_ITERATIONS, Outcome, by_case
-from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
+from cgrpo_app.benchmarks.paper_outcomes import CURVE_ITERATIONS, Outcome, by_case, spread
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GRID, GROUPS, POLICIES, SIMPLE, TRANSFER
 from cgrpo_app.compare.figures import draw
 from cgrpo_lab.whole_file import whole_file
 
@@ -81,12 +81,11 @@ def _grid(figure: Figure, outcomes: list[Outcome]) -> None:
     """Mean and standard deviation of the final returns over numbers of policies and groups."""
     axes = figure.add_subplot()
     values = np.full((len(GROUPS), len(POLICIES)), np.nan)
-    for column, policies in enumerate(POLICIES):
-        for row, groups in enumerate(GROUPS):
-            ends = [outcome.end for outcome in by_case(outcomes, grid_name(policies, groups))]
-            if ends:
-                values[row, column] = np.mean(ends)
-                axes.text(column, row, f"{np.mean(ends):.0f}\n± {np.std(ends):.0f}", ha="center", va="center")
+    for case in GRID:
+        if ends := [outcome.end for outcome in by_case(outcomes, case.name)]:
+            row, column = GROUPS.index(case.groups), POLICIES.index(case.policies)
+            values[row, column] = np.mean(ends)
+            axes.text(column, row, spread(ends).replace(" ", "\n", 1), ha="center", va="center")
     axes.imshow(np.ma.masked_invalid(values), cmap="YlGnBu", alpha=0.6, aspect="auto")
     axes.set_xticks(range(len(POLICIES)), [f"N = {n}" for n in POLICIES])
     axes.set_yticks(range(len(GROUPS)), [f"K = {k}" for k in GROUPS])
@@ -102,11 +101,6 @@ def _transfer(figure: Figure, outcomes: list[Outcome]) -> None:
             _draw_curves(axes, [outcome.episode_curve for outcome in by_case(outcomes, case.name)], color, case.agent)
         axes.set(title=task.removesuffix("-CGRPO"), xlabel="iteration", ylabel="episode return while learning")
         axes.legend(frameon=False)
-
-
-def grid_name(policies: int, groups: int) -> str:
-    """Case that has these numbers of policies and groups."""
-    return FULL.name if (policies, groups) == (FULL.policies, FULL.groups) else f"N={policies} K={groups}"
 
 
 def _draw_curves(axes: Axes, curves: Sequence[Sequence[float | None]], color: str, label: str) -> None:

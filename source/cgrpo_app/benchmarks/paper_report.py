@@ -5,14 +5,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from cgrpo_app.benchmarks.paper_claims import Claim, Difference, claims
-from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case
-from cgrpo_app.benchmarks.paper_pictures import grid_name
+from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, spread
 from cgrpo_app.benchmarks.paper_record import Record
-from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GROUPS, POLICIES, SIMPLE, TRANSFER
-from cgrpo_app.compare.text import NONE
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, TRANSFER, Case
 
 TITLES = {
     "curves": "Learning curves of both policies",
@@ -20,6 +16,8 @@ TITLES = {
     "grid": "Numbers of policies and groups",
     "transfer": "Other robots",
 }
+
+INTERVAL = "(95 % interval)"
 
 
 def write_tables(record: Record, pictures: list[str]) -> str:
@@ -72,27 +70,24 @@ def _claims(judged: list[Claim]) -> str:
 
 
 def _ablation(outcomes: list[Outcome]) -> str:
-    full = by_case(outcomes, FULL.name)
     rows = []
-    for name in (FULL.name, *(case.name for case in ABLATIONS), SIMPLE.name):
-        trials = by_case(outcomes, name)
-        if trials:
-            difference = "" if name == FULL.name or not full else str(Difference.of(_ends(trials), _ends(full)))
-            rows.append([name, str(len(trials)), _spread(_ends(trials)), difference, _deployed(trials)])
-    return _table(["case", "seeds", "final return", "minus Full (95 % interval)", "deployed policy, no noise"], rows)
+    for case in (FULL, *ABLATIONS, SIMPLE):
+        if trials := by_case(outcomes, case.name):
+            minus_full = _minus(trials, FULL, outcomes)
+            rows.append([case.name, str(len(trials)), spread(_ends(trials)), minus_full, _deployed(trials)])
+    return _table(["case", "seeds", "final return", f"minus Full {INTERVAL}", "deployed policy, no noise"], rows)
 
 
 def _grid(outcomes: list[Outcome]) -> str:
     rows = []
-    for policies in POLICIES:
-        for groups in GROUPS:
-            trials = by_case(outcomes, grid_name(policies, groups))
-            if trials:
-                best = [max(outcome.ends) for outcome in trials]
-                numbers = [str(policies), str(groups), str(len(trials))]
-                rows.append([*numbers, _spread(_ends(trials)), _spread(best), _deployed(trials)])
-    heads = ["N", "K", "seeds", "final return, mean of policies", "best policy", "deployed policy, no noise"]
-    return _table(heads, rows)
+    for case in GRID:
+        if trials := by_case(outcomes, case.name):
+            best = spread([max(outcome.ends) for outcome in trials])
+            numbers = [str(case.policies), str(case.groups), str(len(trials))]
+            minus_full = _minus(trials, FULL, outcomes)
+            rows.append([*numbers, spread(_ends(trials)), minus_full, best, _deployed(trials)])
+    heads = ["N", "K", "seeds", "final return, mean of policies", f"minus N=2 K=2 {INTERVAL}", "best policy"]
+    return _table([*heads, "deployed policy, no noise"], rows)
 
 
 def _transfer(outcomes: list[Outcome]) -> str:
@@ -100,9 +95,15 @@ def _transfer(outcomes: list[Outcome]) -> str:
     for case in TRANSFER:
         trials = by_case(outcomes, case.name)
         if trials:
-            returns = _spread([outcome.episode_end for outcome in trials if outcome.episode_end is not None])
+            returns = spread([outcome.episode_end for outcome in trials if outcome.episode_end is not None])
             rows.append([case.name, str(len(trials)), returns, _deployed(trials)])
     return _table(["case", "seeds", "episode return at the end", "deployed policy, no noise"], rows)
+
+
+def _minus(trials: list[Outcome], other: Case, outcomes: list[Outcome]) -> str:
+    """Difference of the final returns to those of another case, empty for that case itself or without its trials."""
+    others = by_case(outcomes, other.name)
+    return str(Difference.of(_ends(trials), _ends(others))) if others and trials != others else ""
 
 
 def _ends(trials: list[Outcome]) -> list[float]:
@@ -110,15 +111,7 @@ def _ends(trials: list[Outcome]) -> list[float]:
 
 
 def _deployed(trials: list[Outcome]) -> str:
-    return _spread([outcome.deterministic for outcome in trials])
-
-
-def _spread(values: list[float]) -> str:
-    """Mean, and over several seeds their standard deviation; a dash without values."""
-    if not values:
-        return NONE
-    deviation = f" ± {np.std(values, ddof=1):.0f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.0f}{deviation}"
+    return spread([outcome.deterministic for outcome in trials])
 
 
 def _table(heads: list[str], rows: list[list[str]]) -> str:

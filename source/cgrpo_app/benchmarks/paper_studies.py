@@ -40,12 +40,15 @@ def _algorithm(**settings: str | int | float) -> tuple[str, ...]:
 FULL = Case("main", "full")
 SIMPLE = Case("main", "simple", agent="cgrpo-simple")
 
+NO_GROUPS = Case("ablation", "no policy groups", overrides=_algorithm(num_groups=1, diversity_coef=0.0), groups=1)
+"""Without groups there is nothing to be diverse about."""
+
 ABLATIONS = (
     Case("ablation", "no reference", overrides=_algorithm(reference_size=0)),
     Case("ablation", "no smoothness", overrides=_algorithm(smoothness_coef=0.0)),
     Case("ablation", "no diversity", overrides=_algorithm(diversity_coef=0.0)),
     Case("ablation", "no adaptive clip", overrides=_algorithm(adaptive_clip="false")),
-    Case("ablation", "no policy groups", overrides=_algorithm(num_groups=1, diversity_coef=0.0), groups=1),
+    NO_GROUPS,
     Case("ablation", "time steps for state clusters", overrides=_algorithm(estimator="time_step")),
     Case("ablation", "least squares for state clusters", overrides=_algorithm(estimator="least_squares")),
 )
@@ -55,14 +58,17 @@ POLICIES, GROUPS = (2, 4, 8, 16), (1, 2, 4)
 
 
 def _grid_case(policies: int, groups: int) -> Case:
+    for case in (FULL, NO_GROUPS):
+        if (policies, groups) == (case.policies, case.groups):
+            return case
     settings = {"num_policies": policies, "num_groups": groups}
     if groups == 1:
-        settings["diversity_coef"] = 0.0  # it compares groups
+        settings["diversity_coef"] = 0.0
     return Case("grid", f"N={policies} K={groups}", overrides=_algorithm(**settings), policies=policies, groups=groups)
 
 
-GRID = tuple(_grid_case(n, k) for n in POLICIES for k in GROUPS if k <= n and (n, k) != (FULL.policies, FULL.groups))
-"""GRPO-Full with other numbers of policies and groups."""
+GRID = tuple(_grid_case(n, k) for n in POLICIES for k in GROUPS if k <= n)
+"""GRPO-Full with other numbers of policies and groups; those with two policies belong to other studies."""
 
 TRANSFER = tuple(
     Case("transfer", f"{task} {name}", agent=f"cgrpo-{name}", task=f"{task}-CGRPO")
@@ -71,7 +77,12 @@ TRANSFER = tuple(
 )
 """Both variants with HalfCheetah's settings on other robots."""
 
-STUDIES = {"main": (FULL, SIMPLE), "ablation": ABLATIONS, "grid": GRID, "transfer": TRANSFER}
+STUDIES = {
+    "main": (FULL, SIMPLE),
+    "ablation": ABLATIONS,
+    "grid": tuple(case for case in GRID if case.study == "grid"),
+    "transfer": TRANSFER,
+}
 
 
 @dataclass(frozen=True)
