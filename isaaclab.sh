@@ -198,12 +198,19 @@ install_stamped() { # EXTRA FINGERPRINT
 install_requirements() { # EXTRA
     case "$1" in
         base)
-            pip_install -r "$root/requirements.txt" &&
-                pip_install --no-deps --no-build-isolation -e "$root"
+            pip_install --no-compile -r "$root/requirements.txt" &&
+                pip_install --no-deps --no-build-isolation -e "$root" &&
+                compile_bytecode
             ;;
         isaacsim) pip_install -e "${root}[isaacsim]" ;;
-        *) pip_install -r "$root/requirements-$1.txt" -c "$root/requirements.txt" ;;
+        *) pip_install --compile -r "$root/requirements-$1.txt" -c "$root/requirements.txt" ;;
     esac
+}
+
+compile_bytecode() { # of some 20,000 files, on all cores where pip uses one
+    # Left to the imports, it would be repeated by every process under PYTHONDONTWRITEBYTECODE. Some packages hold files
+    # that are not for this Python.
+    "$python" -m compileall -qq -j 0 "$venv/lib" || true
 }
 
 pip_install() {

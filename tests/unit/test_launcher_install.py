@@ -43,6 +43,13 @@ class TestFirstUse:
         assert "--no-deps" in editable and editable.endswith(f"-e {project.root}")
         assert "minutes, 8 GB" in result.stderr.splitlines()[0]
 
+    def test_packages_are_compiled_once_and_a_broken_file_is_no_failure(self, project: Project):
+        site = '"$here/../lib/python3.12/site-packages"'
+        unpack = f"mkdir -p {site}; echo 'x = 1' >{site}/module.py; echo 'print x' >{site}/python2.py"
+        assert project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE="1").stdout == "ran\n"
+        assert [path.name.split(".")[0] for path in project.root.glob(".venv/lib/**/*.pyc")] == ["module"]
+        assert "--no-compile" in project.calls()[1]
+
     def test_second_use_starts_at_once(self, project: Project):
         project.run(*RUN)
         project.calls()
