@@ -46,9 +46,19 @@ def draw_curves(table: Path, picture: Path, title: str) -> None:
         return
     columns = 3 if len(panels) > 2 else len(panels)
     height = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.8 * height), layout="constrained")
+    width_in, height_in = 4.2 * columns, 2.8 * height + 0.3
+    figure = Figure(figsize=(width_in, height_in))
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    # Fixed margins: a layout engine, which looks for them, would draw everything twice.
+    figure.subplots_adjust(
+        left=0.65 / width_in,
+        right=1 - 0.25 / width_in,
+        bottom=0.45 / height_in,
+        top=1 - 0.65 / height_in,
+        wspace=0.25,
+        hspace=0.4,
+    )
+    figure.suptitle(title, y=1 - 0.2 / height_in, va="center")
     for i, (title_of_panel, lines) in enumerate(panels):
         axes = figure.add_subplot(height, columns, i + 1)
         for name, points in lines.items():
