@@ -12,6 +12,7 @@ import torch
 from rsl_rl.utils import resolve_nn_activation
 
 from cgrpo_app.errors import UserError
+from cgrpo_app.extras import require_extra
 from cgrpo_app.parsers import LOGGERS
 from cgrpo_lab.advantages import make_estimator
 from cgrpo_lab.algorithms.config import SCHEDULES, CGRPOCfg, GroupPolicyCfg
@@ -76,13 +77,10 @@ def check_skrl(agent_cfg: Any) -> None:
     """
     if not isinstance(agent_cfg.algorithm, SkrlCfg):
         return
-    name = agent_cfg.algorithm.class_name.split(":")[-1].lower()
-    if find_spec("skrl") is None:
-        raise UserError(
-            f"--agent {name}: needs the package skrl, which is missing; './isaaclab.sh -i baselines' installs it."
-        )
+    agent = f"--agent {agent_cfg.algorithm.class_name.split(':')[-1].lower()}"
+    require_extra(agent, "skrl", "baselines")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError(f"--agent {name}: learns in one process; start it without torch.distributed.run.")
+        raise UserError(f"{agent}: learns in one process; start it without torch.distributed.run.")
 
 
 def _check_logger(logger: str) -> None:

@@ -8,16 +8,18 @@ from importlib.util import find_spec
 from cgrpo_app.errors import UserError
 
 
-def require_extra(extra: str, *modules: str) -> None:
-    """Check that an extra of ``pyproject.toml`` is installed, before hours of work that needs it at its end.
+def require_extra(user: str, package: str, extra: str) -> None:
+    """Check that a package is installed, before hours of work that needs it at its end.
 
     Args:
-        extra: Name of the extra.
-        modules: Modules that it brings.
+        user: What needs it, as the command line has it.
+        package: The package.
+        extra: Extra of ``pyproject.toml`` that brings it.
 
     Raises:
-        UserError: If one is missing; the message names the command that installs it.
+        UserError: If it is missing; the message names the command that installs it.
     """
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        raise UserError(f"{', '.join(missing)}: not installed; ./isaaclab.sh -i {extra} installs it.")
+    if find_spec(package) is None:
+        raise UserError(
+            f"{user}: needs the package {package}, which is missing; './isaaclab.sh -i {extra}' installs it."
+        )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kills import kill_when
 
-from cgrpo_app import agent_checks
+from cgrpo_app import extras
 from cgrpo_app.compare import processes, statistics
 from cgrpo_app.compare.command import main
 from cgrpo_app.compare.processes import locked
@@ -387,11 +387,12 @@ class TestMistakes:
         assert not (tmp_path / "out").exists()
 
     def test_a_missing_package_is_named_with_the_remedy(self):
-        with pytest.raises(UserError, match=r"no_such_module: not installed; ./isaaclab.sh -i compare installs it"):
-            require_extra("compare", "json", "no_such_module")
+        with pytest.raises(UserError, match=r"sweep.py: needs the package no_such_one.*-i compare'"):
+            require_extra("sweep.py", "no_such_one", "compare")
+        require_extra("sweep.py", "json", "compare")
 
     def test_agents_of_skrl_need_it_before_the_first_run(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(agent_checks, "find_spec", lambda name: None if name == "skrl" else name)
+        monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "skrl" else name)
         with pytest.raises(UserError, match="--agent td3: needs the package skrl.* -i baselines.*td3 on HalfCheetah"):
             compare(tmp_path / "out", agents=("ppo", "td3"), tasks=(CHEETAH,))
 

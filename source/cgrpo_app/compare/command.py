@@ -35,7 +35,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
     """
     args, overrides = _parse(argv)
     if not args.runs_only:
-        require_extra("compare", "arch")
+        require_extra("compare.py", "arch", "compare")
     folder = args.out.absolute()
     if args.report_only:
         settings = _chosen(args, load(folder))

@@ -33,7 +33,7 @@ def main(argv: Sequence[str], scripts: Path = SCRIPTS) -> None:
         UserError: If an option cannot be used.
     """
     args, overrides = _parse(argv)
-    require_extra("compare", "optuna")
+    require_extra("sweep.py", "optuna", "compare")
     import optuna
 
     from cgrpo_app.sweep.report import write_report
