@@ -132,7 +132,11 @@ def test_report_of_what_is_finished(tmp_path, capsys):
     page = (report / "README.md").read_text()
     for picture in ("curves", "ablation", "grid", "transfer"):
         assert f"({picture}.svg)" in page and (report / f"{picture}.svg").read_text().lstrip().startswith("<?xml")
-    assert "| no reference | 2 |" in page and "| no policy groups | 2 |" in page and "| Ant simple | 2 |" in page
+    assert (
+        "| no reference | 2 |" in page
+        and "| no policy groups | 2 |" in page
+        and "| Ant simple | 2 | 141 ± 66 | +0 (-286 to +286) |" in page
+    )
     assert "| 2 | 1 | 2 |" in page and "| 2 | 2 | 2 |" in page and "| 4 | 1 | 2 |" in page and "| 8 |" not in page
     results = (report / "results.json").read_text()
     assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 18
@@ -202,7 +206,7 @@ def test_a_return_of_no_episode_is_a_dash_and_null(tmp_path):
     paper.main(["--out", str(out), "--iterations", str(ITERATIONS), "--studies", "transfer", "--report_only"])
     results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
     assert {row["episode_end"] for row in results["trials"]} == {None}
-    assert "| Ant full | 1 | – | 100 |" in (out / "README.md").read_text()
+    assert "| Ant simple | 1 | – |  | 100 |" in (out / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

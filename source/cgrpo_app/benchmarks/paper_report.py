@@ -3,12 +3,13 @@
 
 """Tables of the paper's experiment as Markdown."""
 
+import itertools
 from typing import Any
 
 from cgrpo_app.benchmarks.paper_claims import Claim, Difference, claims
 from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, spread
 from cgrpo_app.benchmarks.paper_record import Record
-from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, TRANSFER, Case
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, TRANSFER
 
 TITLES = {
     "curves": "Learning curves of both policies",
@@ -70,40 +71,50 @@ def _claims(judged: list[Claim]) -> str:
 
 
 def _ablation(outcomes: list[Outcome]) -> str:
+    full = _ends(by_case(outcomes, FULL.name))
     rows = []
     for case in (FULL, *ABLATIONS, SIMPLE):
         if trials := by_case(outcomes, case.name):
-            minus_full = _minus(trials, FULL, outcomes)
-            rows.append([case.name, str(len(trials)), spread(_ends(trials)), minus_full, _deployed(trials)])
+            ends = _ends(trials)
+            minus_full = "" if case is FULL else _minus(ends, full)
+            rows.append([case.name, str(len(trials)), spread(ends), minus_full, _deployed(trials)])
     return _table(["case", "seeds", "final return", f"minus Full {INTERVAL}", "deployed policy, no noise"], rows)
 
 
 def _grid(outcomes: list[Outcome]) -> str:
+    full = _ends(by_case(outcomes, FULL.name))
     rows = []
     for case in GRID:
         if trials := by_case(outcomes, case.name):
+            ends = _ends(trials)
+            minus_full = "" if case is FULL else _minus(ends, full)
             best = spread([max(outcome.ends) for outcome in trials])
             numbers = [str(case.policies), str(case.groups), str(len(trials))]
-            minus_full = _minus(trials, FULL, outcomes)
-            rows.append([*numbers, spread(_ends(trials)), minus_full, best, _deployed(trials)])
+            rows.append([*numbers, spread(ends), minus_full, best, _deployed(trials)])
     heads = ["N", "K", "seeds", "final return, mean of policies", f"minus N=2 K=2 {INTERVAL}", "best policy"]
     return _table([*heads, "deployed policy, no noise"], rows)
 
 
 def _transfer(outcomes: list[Outcome]) -> str:
     rows = []
-    for case in TRANSFER:
-        trials = by_case(outcomes, case.name)
-        if trials:
-            returns = spread([outcome.episode_end for outcome in trials if outcome.episode_end is not None])
-            rows.append([case.name, str(len(trials)), returns, _deployed(trials)])
-    return _table(["case", "seeds", "episode return at the end", "deployed policy, no noise"], rows)
+    for full, simple in itertools.batched(TRANSFER, 2):
+        full_returns = _episode_ends(by_case(outcomes, full.name))
+        for case in (full, simple):
+            if trials := by_case(outcomes, case.name):
+                returns = _episode_ends(trials)
+                minus_full = "" if case is full else _minus(returns, full_returns)
+                rows.append([case.name, str(len(trials)), spread(returns), minus_full, _deployed(trials)])
+    heads = ["case", "seeds", "episode return at the end", f"minus Full {INTERVAL}", "deployed policy, no noise"]
+    return _table(heads, rows)
 
 
-def _minus(trials: list[Outcome], other: Case, outcomes: list[Outcome]) -> str:
-    """Difference of the final returns to those of another case, empty for that case itself or without its trials."""
-    others = by_case(outcomes, other.name)
-    return str(Difference.of(_ends(trials), _ends(others))) if others and trials != others else ""
+def _minus(values: list[float], others: list[float]) -> str:
+    """Difference of the means, empty where one is missing."""
+    return str(Difference.of(values, others)) if values and others else ""
+
+
+def _episode_ends(trials: list[Outcome]) -> list[float]:
+    return [outcome.episode_end for outcome in trials if outcome.episode_end is not None]
 
 
 def _ends(trials: list[Outcome]) -> list[float]:
