@@ -210,7 +210,7 @@ install_requirements() { # EXTRA
 compile_bytecode() { # of some 20,000 files, on all cores where pip uses one
     # Left to the imports, it would be repeated by every process under PYTHONDONTWRITEBYTECODE. Some packages hold files
     # that are not for this Python.
-    "$python" -m compileall -qq -j 0 "$venv/lib" || true
+    logged "$python" -W ignore -m compileall -qq -j 0 "$venv/lib" || true
 }
 
 pip_install() {

@@ -45,8 +45,9 @@ class TestFirstUse:
 
     def test_packages_are_compiled_once_and_a_broken_file_is_no_failure(self, project: Project):
         site = '"$here/../lib/python3.12/site-packages"'
-        unpack = f"mkdir -p {site}; echo 'x = 1' >{site}/module.py; echo 'print x' >{site}/python2.py"
-        assert project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE="1").stdout == "ran\n"
+        unpack = f"mkdir -p {site}; echo 'a = \"\\i\"' >{site}/module.py; echo 'print x' >{site}/python2.py"
+        result = project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE="1")
+        assert result.stdout == "ran\n" and len(result.stderr.splitlines()) == 2
         assert [path.name.split(".")[0] for path in project.root.glob(".venv/lib/**/*.pyc")] == ["module"]
         assert "--no-compile" in project.calls()[1]
 
