@@ -4,7 +4,7 @@
 """What a robot needs to know to use an exported policy: the layout of observations and actions, read from the env.
 
 Isaac Lab's managers are asked; an environment without managers describes itself (``policy_description()``, see
-:class:`cgrpo_tasks.locomotion.env.LocomotionEnv`).
+:class:`cgrpo_tasks.locomotion.env.LocomotionEnv`), or only sizes are known.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def observation_names(env: ManagerBasedRLEnv | DirectRLEnv) -> dict[str, list[st
     """Name of every entry of each observation group, for example ``joint_pos[2]``."""
     if isinstance(env, DirectRLEnv):
         names: dict[str, list[str]] = {}
-        for term in env.policy_description()["observations"]:
+        for term in _described_by_itself(env)["observations"]:
             names.setdefault(term["group"], []).extend(f"{term['name']}[{i}]" for i in range(term["size"]))
         return names
     manager = env.observation_manager
@@ -53,7 +53,7 @@ def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: li
         that tells them.
     """
     if isinstance(env, DirectRLEnv):
-        layout = env.policy_description()
+        layout = _described_by_itself(env)
         layout["observations"] = [term for term in layout["observations"] if term["group"] in obs_groups]
     else:
         registered = gym.spec(task).kwargs
@@ -70,6 +70,17 @@ def describe_env(env: ManagerBasedRLEnv | DirectRLEnv, task: str, obs_groups: li
         "control_rate_hz": 1.0 / env.step_dt,
         **layout,
     }
+
+
+def _described_by_itself(env: DirectRLEnv) -> dict[str, list[dict[str, Any]]]:
+    """What an environment without managers says of its policy; sizes alone where it has no ``policy_description``."""
+    if hasattr(env, "policy_description"):
+        return env.policy_description()
+    unknown = {"scale": 1.0, "clip": None, "unit": "unspecified", "note": ""}
+    sizes = {group: torch.Size(space.shape).numel() for group, space in env.single_observation_space.items()}
+    observations = [{"name": group, "group": group, "size": size, **unknown} for group, size in sizes.items()]
+    action = {"name": "action", "kind": type(env).__name__, "size": env.single_action_space.shape[0]}
+    return {"observations": observations, "actions": [action]}
 
 
 def _observation_terms(env: ManagerBasedRLEnv, groups: list[str], registered: dict[str, Any]) -> list[dict[str, Any]]:

@@ -21,8 +21,10 @@ from isaaclab.utils.string import string_to_callable
 
 from cgrpo_app.errors import UserError
 
-OWNERS = ("isaaclab", "cgrpo_tasks", "newton", "mujoco_warp")
-"""Top-level packages whose objects are entered; anything else is either an array, a number or not state."""
+SIMULATION = ("newton", "mujoco_warp")
+ENVIRONMENT = ("isaaclab", "cgrpo_tasks")
+"""Top-level packages whose objects are entered, with those of the environment's class and configuration; anything else
+is either an array, a number or not state."""
 
 SKIPPED = frozenset(
     {"cfg", "_cfg", "_env", "env", "sim", "viewer", "_visualizers", "metadata", "extras", "obs_buf"}
@@ -84,18 +86,20 @@ class IsaacLabEnvState:
 
     def _slots(self) -> Iterator[tuple[str, Any, Any, Any]]:
         """Path, owner, key and value of every array and number reachable from environment and physics."""
+        base = self.env.unwrapped
+        environment = {*ENVIRONMENT, _package(base), _package(base.cfg)}
         seen: set[int] = set()
         for name, root in self._roots().items():
-            yield from _walk(name, root, seen)
+            yield from _walk(name, root, seen, environment)
 
     def _roots(self) -> dict[str, Any]:
         """Where state begins: the environment, and the physics manager's class, which keeps it in class variables."""
         base = self.env.unwrapped
         # Isaac Lab names the class by a string that it resolves on first use.
-        return {"env": base, "physics": string_to_callable(str(base.cfg.sim.physics.class_type))}
+        return {"env": base, "physics": string_to_callable(str(base.sim.physics_manager))}
 
 
-def _walk(path: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, Any, Any]]:
+def _walk(path: str, owner: Any, seen: set[int], environment: set[str]) -> Iterator[tuple[str, Any, Any, Any]]:
     """Depth first through attributes and containers; every object once."""
     if id(owner) in seen:
         return
@@ -107,10 +111,10 @@ def _walk(path: str, owner: Any, seen: set[int]) -> Iterator[tuple[str, Any, Any
                 yield where, owner, key, value
         elif type(value) in NUMBERS:  # not their subclasses: enumerations are settings
             # Numbers of Newton and MuJoCo Warp are dimensions of the model, which the settings fix.
-            if _package(owner) in ("isaaclab", "cgrpo_tasks"):
+            if _package(owner) in environment:
                 yield where, owner, key, value
-        elif isinstance(value, (dict, list, tuple)) or _package(value) in OWNERS:
-            yield from _walk(where, value, seen)
+        elif isinstance(value, (dict, list, tuple)) or _package(value) in environment.union(SIMULATION):
+            yield from _walk(where, value, seen, environment)
 
 
 def _children(owner: Any) -> list[tuple[Any, Any]]:

@@ -39,10 +39,12 @@ class Launch:
 
 
 def registered_tasks() -> list[str]:
-    """Ids of this project's tasks, once all tasks are registered, those of Isaac Lab, too."""
+    """Ids of this project's tasks, once all are registered: Isaac Lab's and those of installed packages, too."""
     with without_driver_warning():
         import isaaclab_tasks  # noqa: F401
+    from isaaclab.cli import load_external_tasks
 
+    load_external_tasks()
     return our_tasks()
 
 
@@ -65,7 +67,7 @@ def check_task(task: str | None) -> str:
 
 
 def check_agent_name(option: str, task: str, agent: str) -> None:
-    """Check that a task has an agent.
+    """Check that a task has an agent; one of others has ours from now on.
 
     Args:
         option: Option that named the agent.
@@ -76,9 +78,19 @@ def check_agent_name(option: str, task: str, agent: str) -> None:
         UserError: If it has none of this name; with those it has.
     """
     kwargs = gym.spec(task).kwargs
+    if AGENTS["ppo"] not in kwargs:
+        from cgrpo_tasks.derived_agents import adopt
+
+        with quiet(verbose=False):
+            adopt(task)
     if agent_entry_point(agent) not in kwargs:
         known = [name for name, key in AGENTS.items() if key in kwargs]
         known += [key for key in kwargs if re.fullmatch("rsl_rl.*_cfg_entry_point", key) and key not in AGENTS.values()]
+        if not known:
+            raise UserError(
+                f"--task {task}: has no agent that can be trained here: that takes rsl_rl's PPO with a feed-forward "
+                "policy to begin with, or settings of CGRPO of its own (docs/own_tasks.md)."
+            )
         raise UserError(f"{option} {agent}: {task} has no such agent; it has {', '.join(known)}.")
 
 
@@ -101,7 +113,7 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
     entry_point = agent_entry_point(args.agent)
     spec = gym.spec(task)
     device = resolve_device(args.device)
-    overrides = [*_physics_for(device, overrides), *overrides]
+    overrides = [*_physics_for(task, device, overrides), *overrides]
     with quiet(args.verbose):
         env_cfg, agent_cfg = resolve_config(task, entry_point, overrides, play_mode=play_mode)
     _check_physics(env_cfg)
@@ -155,10 +167,12 @@ def check_trainings(
             raise UserError(f"{error} (agent {agent} on {task})") from None
 
 
-def _physics_for(device: str, overrides: Sequence[str]) -> list[str]:
-    """The CPU's physics preset, where the task's own default would be the GPU's; nothing if the user chose."""
+def _physics_for(task: str, device: str, overrides: Sequence[str]) -> list[str]:
+    """The CPU's physics preset, where our task's own default would be the GPU's; nothing if the user chose."""
+    if device != "cpu" or not torch.cuda.is_available() or task not in our_tasks():
+        return []
     chosen = any(item.startswith(("physics=", "presets=", "env.sim.physics=")) for item in overrides)
-    return ["physics=mujoco"] if device == "cpu" and torch.cuda.is_available() and not chosen else []
+    return [] if chosen else ["physics=mujoco"]
 
 
 def _check_env(env_cfg: Any) -> None:
@@ -186,6 +200,8 @@ def _check_physics(env_cfg: Any) -> None:
 def physics_name(env_cfg: Any) -> str:
     """Short name of the physics engine, for people."""
     physics = env_cfg.sim.physics
+    if physics is None:
+        return "of Isaac Lab's choice"
     solver = vars(physics).get("solver_cfg", physics)
     return type(solver).__name__.removesuffix("Cfg").removesuffix("Solver")
 

@@ -97,7 +97,9 @@ def play() -> Parser:
 def list_envs() -> Parser:
     """Options of ``scripts/list_envs.py``."""
     parser = make_parser("List the tasks of CGRPO Lab.")
-    parser.add_argument("--all", action="store_true", help="Also list Isaac Lab's own tasks.")
+    parser.add_argument(
+        "--all", action="store_true", help="Also list Isaac Lab's own tasks and those of installed packages."
+    )
     return parser
 
 
