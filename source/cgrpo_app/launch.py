@@ -256,14 +256,22 @@ def open_env(
         except (PhysicsError, AssetCacheError) as error:
             failure = UserError(str(error))
         except OSError as error:
-            if error.errno not in STORAGE_ERRORS:
+            failure = _explained(error, launch.task)
+            if failure is None:
                 raise
-            failure = UserError(
-                f"{error.filename or launch.task}: {error.strerror}; free some space or choose another place."
-            )
         finally:
             if env is not None:
                 with quiet(args.verbose):
                     env.close()
     if failure is not None:
         raise failure
+
+
+def _explained(error: OSError, task: str) -> UserError | None:
+    """What to do about a full disk or an asset that cannot be downloaded; None for all else."""
+    if error.errno in STORAGE_ERRORS:
+        return UserError(f"{error.filename or task}: {error.strerror}; free some space or choose another place.")
+    if isinstance(error, FileNotFoundError) and "://" in str(error):
+        remedy = "connect to the network, or name a copy of the assets in ISAACSIM_ASSET_ROOT"
+        return UserError(f"--task {task}: an asset cannot be downloaded ({error}); {remedy}.")
+    return None

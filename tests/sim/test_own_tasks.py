@@ -93,6 +93,15 @@ def test_isaac_lab_s_tasks_have_them_too():
             check_trainings("Isaac-Cartpole-Camera-Direct", [agent], "cpu", 64, [])
 
 
+def test_an_asset_that_cannot_be_downloaded_is_named_in_one_line(folder, monkeypatch):
+    def make(*args, **kwargs):
+        raise FileNotFoundError("Unable to find the file: https://example.org/plane.usda")  # as Isaac Lab words it
+
+    monkeypatch.setattr(gym, "make", make)
+    with pytest.raises(UserError, match=r"--task Own-Runner: an asset .*plane.usda\); connect .* ISAACSIM_ASSET_ROOT"):
+        train.main([*ON_CPU, "--max_iterations", "1"])
+
+
 def test_a_task_s_own_settings_of_cgrpo_come_first(folder):
     registered_tasks()
     class_name = "cgrpo_tasks.locomotion.half_cheetah.agents:HalfCheetahCGRPORunnerCfg"
