@@ -113,7 +113,11 @@ def _walk(path: str, owner: Any, seen: set[int], environment: set[str]) -> Itera
             # Numbers of Newton and MuJoCo Warp are dimensions of the model, which the settings fix.
             if _package(owner) in environment:
                 yield where, owner, key, value
-        elif isinstance(value, (dict, list, tuple)) or _package(value) in environment.union(SIMULATION):
+        elif (
+            isinstance(value, (dict, list, tuple))
+            or (package := _package(value)) in environment
+            or package in SIMULATION
+        ):
             yield from _walk(where, value, seen, environment)
 
 

@@ -78,7 +78,7 @@ def check_agent_name(option: str, task: str, agent: str) -> None:
         UserError: If it has none of this name; with those it has.
     """
     kwargs = gym.spec(task).kwargs
-    if AGENTS["ppo"] not in kwargs:
+    if task not in our_tasks():
         from cgrpo_tasks.derived_agents import adopt
 
         with quiet(verbose=False):
@@ -118,6 +118,9 @@ def resolve(args: argparse.Namespace, overrides: Sequence[str], *, play_mode: bo
         env_cfg, agent_cfg = resolve_config(task, entry_point, overrides, play_mode=play_mode)
     _check_physics(env_cfg)
     check_skrl(agent_cfg)
+    if agent_cfg.algorithm.class_name == "PPO":
+        # rsl_rl's own class lacks what our runner asks of an algorithm.
+        agent_cfg.algorithm.class_name = "cgrpo_lab.algorithms.ppo:PPO"
     agent_cfg = handle_deprecated_rsl_rl_cfg(agent_cfg, "5.5.1")
     env_cfg.sim.device = agent_cfg.device = device
     if args.num_envs is not None:

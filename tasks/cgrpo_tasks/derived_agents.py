@@ -22,7 +22,7 @@ from isaaclab_rl.rsl_rl import (
 from isaaclab_tasks.utils import PresetCfg, load_cfg_from_registry, preset
 
 from cgrpo_lab.algorithms.config import CGRPOCfg, GroupPolicyCfg
-from cgrpo_tasks.agents import PAPER_FULL, PAPER_SIMPLE, CGRPORunnerCfg, PPOAlgorithmCfg
+from cgrpo_tasks.agents import PAPER_FULL, PAPER_SIMPLE, CGRPORunnerCfg
 
 DEFAULT, PPO, OWN = "rsl_rl_cfg_entry_point", "rsl_rl_ppo_cfg_entry_point", "rsl_rl_cgrpo_cfg_entry_point"
 """Where Isaac Lab's tasks register their default agent, ours their PPO, and a task its own settings of CGRPO."""
@@ -41,14 +41,14 @@ SHARED = (
 )
 """Settings of rsl_rl's PPO that CGRPO has under the same name."""
 
-OF_PPO_ONLY = ("class_name", "device", "empirical_normalization", "obs_groups", "experiment_name")
+SET_ANEW = ("class_name", "device", "empirical_normalization", "obs_groups", "experiment_name")
 """Fields of the runner that are not taken over as they are."""
 
 
 def adopt(task: str) -> None:
     """Give a task whose default agent is rsl_rl's PPO the agents of :data:`VARIANTS`, and that PPO the name ``ppo``.
 
-    What the task registers itself stays, and its own CGRPO, if there is one, becomes the default agent. A task whose
+    What else the task registers stays, and its own CGRPO, if there is one, becomes the default agent. A task whose
     default agent cannot be trained here, as its policy is not feed-forward or its algorithm another, has none
     afterwards.
 
@@ -56,15 +56,15 @@ def adopt(task: str) -> None:
         task: Id of a registered task.
     """
     kwargs = gym.spec(task).kwargs
-    if PPO in kwargs or DEFAULT not in kwargs:
+    if DEFAULT not in kwargs:
         return
     cfg = load_cfg_from_registry(task, DEFAULT)
     choices = list(_choices(cfg).values()) if isinstance(cfg, PresetCfg) else [cfg]
     if any(isinstance(getattr(choice, "algorithm", None), CGRPOCfg) for choice in choices):
         return
-    kwargs.pop(DEFAULT)
+    entry_point = kwargs.pop(DEFAULT)
     if all(_is_feed_forward_ppo(choice) for choice in choices):
-        kwargs[PPO] = lambda: _for_each_choice(cfg, _in_our_class)
+        kwargs[PPO] = entry_point
         for key, (name, settings) in VARIANTS.items():
             kwargs.setdefault(key, _entry_point(cfg, name, settings))
     if OWN in kwargs:
@@ -75,13 +75,6 @@ def _is_feed_forward_ppo(cfg: Any) -> bool:
     if not isinstance(cfg, RslRlOnPolicyRunnerCfg) or not isinstance(cfg.algorithm, RslRlPpoAlgorithmCfg):
         return False
     return cfg.algorithm.class_name == "PPO" and _current(cfg).actor.class_name == "MLPModel"
-
-
-def _in_our_class(cfg: RslRlOnPolicyRunnerCfg) -> RslRlOnPolicyRunnerCfg:
-    """The same PPO in the subclass that our runner can train."""
-    changed = copy.deepcopy(cfg)
-    changed.algorithm.class_name = PPOAlgorithmCfg().class_name
-    return changed
 
 
 def _current(cfg: RslRlOnPolicyRunnerCfg) -> RslRlOnPolicyRunnerCfg:
@@ -124,7 +117,7 @@ def derive(ppo_cfg: RslRlOnPolicyRunnerCfg, name: str, settings: dict[str, Any])
     runner = {
         field.name: vars(ppo)[field.name]
         for field in dataclasses.fields(RslRlBaseRunnerCfg)
-        if field.name not in OF_PPO_ONLY
+        if field.name not in SET_ANEW
     }
     if settings.get("estimator") == "time_step":
         runner["init_at_random_ep_len"] = False  # it compares envs of the same age

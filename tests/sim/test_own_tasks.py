@@ -93,6 +93,15 @@ def test_isaac_lab_s_tasks_have_them_too():
             check_trainings("Isaac-Cartpole-Camera-Direct", [agent], "cpu", 64, [])
 
 
+def test_a_task_that_names_its_ppo_twice_has_cgrpo_as_well(folder):
+    registered_tasks()
+    kwargs = dict.fromkeys(("rsl_rl_cfg_entry_point", "rsl_rl_ppo_cfg_entry_point"), RunnerPPORunnerCfg)
+    env_cfg = gym.spec(TASK).kwargs["env_cfg_entry_point"]
+    gym.register("Own-Twice", gym.spec(TASK).entry_point, kwargs={"env_cfg_entry_point": env_cfg, **kwargs})
+    check_trainings("Own-Twice", ["cgrpo", "ppo"], "cpu", 16, [])
+    assert type(load_cfg_from_registry("Own-Twice", "rsl_rl_cfg_entry_point").algorithm) is CGRPOCfg
+
+
 def test_an_asset_that_cannot_be_downloaded_is_named_in_one_line(folder, monkeypatch):
     def make(*args, **kwargs):
         raise FileNotFoundError("Unable to find the file: https://example.org/plane.usda")  # as Isaac Lab words it

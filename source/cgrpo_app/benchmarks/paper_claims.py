@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case
+from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, ends
 from cgrpo_app.benchmarks.paper_studies import FULL, SIMPLE
 
 PAPER_SCALE = 0.1
@@ -61,8 +61,8 @@ def claims(outcomes: list[Outcome]) -> list[Claim]:
     full, simple = by_case(outcomes, FULL.name), by_case(outcomes, SIMPLE.name)
     if not full or not simple:
         return []
-    ends = [[outcome.end for outcome in variant] for variant in (full, simple)]
-    gain = Difference.of(*ends)
+    full_ends, simple_ends = ends(full), ends(simple)
+    gain = Difference.of(full_ends, simple_ends)
     unsteady = [[outcome.unsteadiness for outcome in variant] for variant in (full, simple)]
     steadiness = Difference.of(unsteady[1], unsteady[0])
     first_ahead = sum(outcome.ends[0] > outcome.ends[1] for outcome in (*full, *simple))
@@ -81,7 +81,7 @@ def claims(outcomes: list[Outcome]) -> list[Claim]:
         Claim(
             "Full ends higher than Simple",
             "about twice as high",
-            f"{np.mean(ends[0]):.0f} and {np.mean(ends[1]):.0f} per 1000 steps, difference {gain}",
+            f"{np.mean(full_ends):.0f} and {np.mean(simple_ends):.0f} per 1000 steps, difference {gain}",
             gain.verdict,
         ),
         Claim(

@@ -143,6 +143,11 @@ def by_case(outcomes: Sequence[Outcome], case: str) -> list[Outcome]:
     return [outcome for outcome in outcomes if outcome.case == case]
 
 
+def ends(trials: Sequence[Outcome]) -> list[float]:
+    """Final return of each trial."""
+    return [trial.end for trial in trials]
+
+
 def spread(values: Sequence[float]) -> str:
     """Mean, and over several seeds their standard deviation; a dash without values."""
     if not values:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cgrpo_app.benchmarks.paper_claims import PAPER_SCALE
-from cgrpo_app.benchmarks.paper_outcomes import CURVE_ITERATIONS, Outcome, by_case, spread
+from cgrpo_app.benchmarks.paper_outcomes import CURVE_ITERATIONS, Outcome, by_case, ends, spread
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, BATCH_STEPS, FULL, GRID, GROUPS, POLICIES, SIMPLE, TRANSFER
 from cgrpo_app.compare.figures import draw
 from cgrpo_lab.whole_file import whole_file
@@ -69,10 +69,10 @@ def _ablation(figure: Figure, outcomes: list[Outcome]) -> None:
     names = [FULL.name, *(case.name for case in ABLATIONS), SIMPLE.name]
     names = [name for name in names if by_case(outcomes, name)]
     for row, name in enumerate(reversed(names)):
-        ends = [outcome.end for outcome in by_case(outcomes, name)]
+        values = ends(by_case(outcomes, name))
         color = VARIANT_COLORS[0] if name == FULL.name else VARIANT_COLORS[1]
-        axes.plot(ends, [row] * len(ends), "o", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
-        axes.plot([np.mean(ends)], [row], "|", color=color, markersize=18, markeredgewidth=2.5)
+        axes.plot(values, [row] * len(values), "o", color=color, markersize=5, alpha=0.6, markeredgewidth=0)
+        axes.plot([np.mean(values)], [row], "|", color=color, markersize=18, markeredgewidth=2.5)
     axes.set_yticks(range(len(names)), list(reversed(names)))
     axes.set_xlabel(f"final {RETURN_LABEL}, mean of both policies")
 
@@ -80,13 +80,13 @@ def _ablation(figure: Figure, outcomes: list[Outcome]) -> None:
 def _grid(figure: Figure, outcomes: list[Outcome]) -> None:
     """Mean and standard deviation of the final returns over numbers of policies and groups."""
     axes = figure.add_subplot()
-    values = np.full((len(GROUPS), len(POLICIES)), np.nan)
+    means = np.full((len(GROUPS), len(POLICIES)), np.nan)
     for case in GRID:
-        if ends := [outcome.end for outcome in by_case(outcomes, case.name)]:
+        if values := ends(by_case(outcomes, case.name)):
             row, column = GROUPS.index(case.groups), POLICIES.index(case.policies)
-            values[row, column] = np.mean(ends)
-            axes.text(column, row, spread(ends).replace(" ", "\n", 1), ha="center", va="center")
-    axes.imshow(np.ma.masked_invalid(values), cmap="YlGnBu", alpha=0.6, aspect="auto")
+            means[row, column] = np.mean(values)
+            axes.text(column, row, spread(values).replace(" ", "\n", 1), ha="center", va="center")
+    axes.imshow(np.ma.masked_invalid(means), cmap="YlGnBu", alpha=0.6, aspect="auto")
     axes.set_xticks(range(len(POLICIES)), [f"N = {n}" for n in POLICIES])
     axes.set_yticks(range(len(GROUPS)), [f"K = {k}" for k in GROUPS])
     axes.set_title(f"final {RETURN_LABEL}, mean of all policies", fontsize=9)

@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 from cgrpo_app.benchmarks.paper_claims import Claim, Difference, claims
-from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, spread
+from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, ends, spread
 from cgrpo_app.benchmarks.paper_record import Record
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, TRANSFER
 
@@ -71,26 +71,26 @@ def _claims(judged: list[Claim]) -> str:
 
 
 def _ablation(outcomes: list[Outcome]) -> str:
-    full = _ends(by_case(outcomes, FULL.name))
+    full = ends(by_case(outcomes, FULL.name))
     rows = []
     for case in (FULL, *ABLATIONS, SIMPLE):
         if trials := by_case(outcomes, case.name):
-            ends = _ends(trials)
-            minus_full = "" if case is FULL else _minus(ends, full)
-            rows.append([case.name, str(len(trials)), spread(ends), minus_full, _deployed(trials)])
+            values = ends(trials)
+            minus_full = "" if case is FULL else _minus(values, full)
+            rows.append([case.name, str(len(trials)), spread(values), minus_full, _deployed(trials)])
     return _table(["case", "seeds", "final return", f"minus Full {INTERVAL}", "deployed policy, no noise"], rows)
 
 
 def _grid(outcomes: list[Outcome]) -> str:
-    full = _ends(by_case(outcomes, FULL.name))
+    full = ends(by_case(outcomes, FULL.name))
     rows = []
     for case in GRID:
         if trials := by_case(outcomes, case.name):
-            ends = _ends(trials)
-            minus_full = "" if case is FULL else _minus(ends, full)
+            values = ends(trials)
+            minus_full = "" if case is FULL else _minus(values, full)
             best = spread([max(outcome.ends) for outcome in trials])
             numbers = [str(case.policies), str(case.groups), str(len(trials))]
-            rows.append([*numbers, spread(ends), minus_full, best, _deployed(trials)])
+            rows.append([*numbers, spread(values), minus_full, best, _deployed(trials)])
     heads = ["N", "K", "seeds", "final return, mean of policies", f"minus N=2 K=2 {INTERVAL}", "best policy"]
     return _table([*heads, "deployed policy, no noise"], rows)
 
@@ -115,10 +115,6 @@ def _minus(values: list[float], others: list[float]) -> str:
 
 def _episode_ends(trials: list[Outcome]) -> list[float]:
     return [outcome.episode_end for outcome in trials if outcome.episode_end is not None]
-
-
-def _ends(trials: list[Outcome]) -> list[float]:
-    return [outcome.end for outcome in trials]
 
 
 def _deployed(trials: list[Outcome]) -> str:
