@@ -13,6 +13,7 @@ venv="$root/.venv"
 stamps="$venv/.cgrpo"
 extras=(baselines compare dev gpu isaacsim)
 log="$stamps/install.log"
+pip_options=(--disable-pip-version-check --no-input)
 
 usage() {
     cat <<'TEXT'
@@ -150,10 +151,12 @@ install_venv() { # FINGERPRINT EXTRA...
     # Without the base stamp an installation was cut short, and pip does not notice half-written packages.
     if [[ ! -e $stamps/base || ! -x $venv/bin/python ]]; then make_venv; fi
     : >"$log"
+    pip_options+=(--no-compile)
     install_stamped base "$wanted"
     for stamp in "${extras[@]}"; do
         if [[ -e $stamps/$stamp || " $* " == *" $stamp "* ]]; then install_stamped "$stamp" "$wanted"; fi
     done
+    compile_bytecode
     if has_nvidia_gpu && [[ ! -e $stamps/gpu ]]; then
         (install_stamped gpu "$wanted") || say "Going on without cuML; './isaaclab.sh -i gpu' tries again."
     fi
@@ -175,6 +178,8 @@ make_venv() {
     else
         logged uv venv --python 3.12 --seed --allow-existing "$venv" || explain_failure
     fi
+    # It takes a fifth of pip's time; where it is not to be had, pip does the work.
+    command -v uv >/dev/null || logged "$python" -m pip install "${pip_options[@]}" uv || true
 }
 
 install_stamped() { # EXTRA FINGERPRINT
@@ -198,28 +203,51 @@ install_stamped() { # EXTRA FINGERPRINT
 install_requirements() { # EXTRA
     case "$1" in
         base)
-            pip_install --no-compile -r "$root/requirements.txt" &&
-                pip_install --no-deps --no-build-isolation -e "$root" &&
-                compile_bytecode
+            pip_install -r "$root/requirements.txt" &&
+                pip_install --no-deps --no-build-isolation -e "$root"
             ;;
         isaacsim) pip_install -e "${root}[isaacsim]" ;;
-        *) pip_install --compile -r "$root/requirements-$1.txt" -c "$root/requirements.txt" ;;
+        *) pip_install -r "$root/requirements-$1.txt" -c "$root/requirements.txt" ;;
     esac
 }
 
 compile_bytecode() { # of some 20,000 files, on all cores where pip uses one
-    # Left to the imports, it would be repeated by every process under PYTHONDONTWRITEBYTECODE. Some packages hold files
-    # that are not for this Python.
-    logged "$python" -W ignore -m compileall -qq -j 0 "$venv/lib" || true
+    # Left to the imports, it would be repeated by every process under PYTHONDONTWRITEBYTECODE. Nobody imports the tests
+    # of packages, a quarter of it all; and some packages hold files that are not for this Python.
+    logged "$python" -W ignore -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' "$venv/lib" || true
 }
 
-pip_install() {
-    # uv is faster but knows nothing of pip's own settings (a mirror, a proxy, a wheel folder): then pip it is.
-    if command -v uv >/dev/null && [[ -z $("$python" -m pip config list 2>/dev/null) ]]; then
-        logged uv pip install --python "$python" "$@"
-    else
-        logged "$python" -m pip install --disable-pip-version-check --no-input "$@"
+pip_install() { # ARGUMENTS of pip install: by uv, and by pip where uv fails
+    local uv settings
+    uv="$(command -v uv || echo "$venv/bin/uv")"
+    if [[ -x $uv ]]; then
+        mapfile -t settings < <(uv_settings)
+        # Beside the packages it can link to them instead of copying, and goes when they go.
+        if [[ $uv == "$venv/bin/uv" ]]; then settings+=("UV_CACHE_DIR=${UV_CACHE_DIR:-$venv/uv-cache}"); fi
+        if logged env "${settings[@]}" "$uv" pip install --python "$python" "$@"; then return; fi
     fi
+    logged "$python" -m pip install "${pip_options[@]}" "$@"
+}
+
+uv_settings() { # NAME=VALUE for uv of what the user has set for pip: a mirror, a proxy, a folder of wheels
+    "$python" -m pip config list 2>/dev/null | "$python" -c '
+import ast, os, sys
+names = {
+    "index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX", "constraint": "UV_CONSTRAINT", "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE", "proxy": "ALL_PROXY",
+}
+# Files count least for pip, and its environment variables most. All its indexes are equal, unlike those of uv.
+ranks = {"global": 0, "install": 1, ":env:": 2}
+settings = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+lines = [line.strip().partition("=")[::2] for line in sys.stdin]
+for key, value in sorted(lines, key=lambda line: ranks.get(line[0].rpartition(".")[0], 0)):
+    section, _, option = key.rpartition(".")
+    if section in ranks and option in names:
+        separator = "," if option == "find-links" else " "
+        settings[names[option]] = separator.join(ast.literal_eval(value).split())
+print(*(f"{name}={value}" for name, value in settings.items() if name not in os.environ), sep="\n")
+'
 }
 
 logged() { # COMMAND...: output to the log, its latest line on a terminal

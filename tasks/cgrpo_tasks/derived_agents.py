@@ -41,6 +41,9 @@ SHARED = (
 )
 """Settings of rsl_rl's PPO that CGRPO has under the same name."""
 
+LAM = 0.95
+"""Lambda of the advantages that the default estimator has unless told."""
+
 SET_ANEW = ("class_name", "device", "empirical_normalization", "obs_groups", "experiment_name")
 """Fields of the runner that are not taken over as they are."""
 
@@ -122,6 +125,9 @@ def derive(ppo_cfg: RslRlOnPolicyRunnerCfg, name: str, settings: dict[str, Any])
     if settings.get("estimator") == "time_step":
         runner["init_at_random_ep_len"] = False  # it compares envs of the same age
     algorithm = {field: vars(ppo.algorithm)[field] for field in SHARED} | settings
+    if "estimator" not in settings and ppo.algorithm.lam != LAM:
+        # Left out where it makes no difference: estimators that a user may choose instead have no such option.
+        algorithm["estimator_options"] = {"lam": ppo.algorithm.lam}
     # As many samples of each policy in a minibatch as PPO has.
     algorithm["num_mini_batches"] = max(algorithm["num_mini_batches"] // settings.get("num_policies", 1), 1)
     groups = ppo.obs_groups if isinstance(ppo.obs_groups, dict) else {}

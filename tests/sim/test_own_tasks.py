@@ -70,6 +70,7 @@ def test_derived_settings_are_those_of_ppo(folder):
         assert getattr(cgrpo, name) == getattr(ppo, name)
     for name in ("gamma", "clip_param", "entropy_coef", "num_learning_epochs", "num_mini_batches", "desired_kl"):
         assert getattr(cgrpo.algorithm, name) == getattr(ppo.algorithm, name)
+    assert cgrpo.algorithm.estimator_options == {"lam": ppo.algorithm.lam}
     policy = cgrpo.group_policy
     assert policy.hidden_dims == [32, 16] and policy.activation == "elu" and not policy.squash
     assert policy.init_log_std == math.log(0.7) and cgrpo.obs_groups == {"actor": ["policy"]}

@@ -21,14 +21,16 @@ TOOLS = [
 ]
 # fmt: on
 
-# A Python 3.12 without packages but those in its own site folder; $PIP is a shell command that plays pip's work.
+# A Python 3.12 without packages but those in its own site folder; $PIP is a shell command that plays pip's work, and
+# $PIP_CONFIG what pip says of its settings. There is no uv to be had from pip but with $PIP.
 PYTHON = f"""#!/usr/bin/env bash
 here="$(dirname "$0")"
 case "$1 ${{2:-}}" in
     "-m venv") echo "venv" >>"$CALLS"; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit ;;
     "-m pip")
-        [[ $3 != config ]] || exit 0
+        [[ $3 != config ]] || {{ echo "${{PIP_CONFIG:-}}"; exit; }}
         echo "pip ${{*:3}}" >>"$CALLS"
+        if [[ ${{@: -1}} == uv && ! -v PIP ]]; then exit 1; fi
         eval "${{PIP:-true}}"
         exit ;;
 esac

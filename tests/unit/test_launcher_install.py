@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from launcher_project import OFFLINE, Project, write_program
+from launcher_project import OFFLINE, UV, Project, write_program
 
 RUN = ("-p", "-c", "print('ran')")
 GPU_SEEN = "#!/usr/bin/env bash\necho 'GPU 0: NVIDIA H200 (UUID: GPU-0)'\n"
@@ -37,8 +37,8 @@ class TestFirstUse:
     def test_installs_the_lock_and_the_project_then_runs(self, project: Project):
         result = project.run(*RUN)
         assert result.stdout == "ran\n"
-        venv, lock, editable = project.calls()
-        assert venv == "venv"
+        venv, uv, lock, editable = project.calls()
+        assert venv == "venv" and uv.endswith(" uv")
         assert lock.endswith(f"-r {project.root}/requirements.txt")
         assert "--no-deps" in editable and editable.endswith(f"-e {project.root}")
         assert "minutes, 8 GB" in result.stderr.splitlines()[0]
@@ -49,7 +49,7 @@ class TestFirstUse:
         result = project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE="1")
         assert result.stdout == "ran\n" and len(result.stderr.splitlines()) == 2
         assert [path.name.split(".")[0] for path in project.root.glob(".venv/lib/**/*.pyc")] == ["module"]
-        assert "--no-compile" in project.calls()[1]
+        assert "--no-compile" in project.calls()[2]
 
     def test_second_use_starts_at_once(self, project: Project):
         project.run(*RUN)
@@ -229,8 +229,58 @@ class TestExtras:
         result = project.run("-i", "isaacsim", PIP='[[ "$*" != *isaacsim* ]]')
         assert result.returncode == 2 and "PIP_EXTRA_INDEX_URL" in result.stderr
 
-    def test_a_mirror_in_pips_settings_is_respected_though_uv_is_there(self, project: Project):
-        write_program(project.programs / "uv", "#!/usr/bin/env bash\nexit 1\n")
-        python = project.programs / "python3.12"
-        write_program(python, python.read_text().replace("|| exit 0", "|| { echo \"global.index-url='x'\"; exit; }"))
+
+class TestUv:
+    CONFIG = "\n".join(
+        [
+            ":env:.index-url='https://mirror.example/env'",
+            ":env:.timeout='60'",
+            "download.find-links='/not/for/install'",
+            "global.extra-index-url='https://a.example https://b.example'",
+            "global.find-links='\\n/wheels\\n/more_wheels'",
+            "global.index-url='https://mirror.example/global'",
+            "install.cert='/of/install.pem'",
+            "install.index-url='https://mirror.example/install'",
+            "install.proxy='http://proxy.example:3128'",
+        ]
+    )
+    SHOW_SETTINGS = UV + '\nenv | grep -E "^(UV_|SSL_|ALL_PROXY)" >"$SETTINGS" || true\n'
+
+    def settings(self, project: Project, tmp_path: Path, **environment: str) -> dict[str, str]:
+        """Install by a uv on the path, and return what it was told in its environment."""
+        write_program(project.programs / "uv", self.SHOW_SETTINGS)
+        file = tmp_path / "settings"
+        result = project.run(*RUN, SETTINGS=str(file), PIP="exit 1", **environment)
+        assert result.stdout == "ran\n", result.stderr
+        return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+    def test_it_comes_from_pip_and_installs_the_rest_with_a_cache_that_goes_with_it(
+        self, project: Project, tmp_path: Path
+    ):
+        uv = write_program(tmp_path / "uv", self.SHOW_SETTINGS)
+        file = tmp_path / "settings"
+        result = project.run(*RUN, PIP=f'cp "{uv}" "$here/uv"', SETTINGS=str(file))
+        assert result.stdout == "ran\n", result.stderr
+        venv, pip, *calls = project.calls()
+        assert pip.endswith(" uv")
+        assert [call.startswith(f"uv pip install --python {project.python} ") for call in calls] == [True, True]
+        assert f"UV_CACHE_DIR={project.root}/.venv/uv-cache" in file.read_text().splitlines()
+
+    def test_what_it_fails_at_is_left_to_pip(self, project: Project):
+        write_program(project.programs / "uv", UV + "exit 1\n")
         assert project.run(*RUN).stdout == "ran\n"
+        assert [call.split()[0] for call in project.calls()] == ["venv", "uv", "pip", "uv", "pip"]
+
+    def test_it_follows_pips_settings(self, project: Project, tmp_path: Path):
+        assert self.settings(project, tmp_path, PIP_CONFIG=self.CONFIG) == {
+            "UV_DEFAULT_INDEX": "https://mirror.example/env",
+            "UV_INDEX": "https://a.example https://b.example",
+            "UV_INDEX_STRATEGY": "unsafe-best-match",
+            "UV_FIND_LINKS": "/wheels,/more_wheels",
+            "SSL_CERT_FILE": "/of/install.pem",
+            "ALL_PROXY": "http://proxy.example:3128",
+        }
+
+    def test_its_own_settings_come_first(self, project: Project, tmp_path: Path):
+        own = {"UV_DEFAULT_INDEX": "https://mine.example", "SSL_CERT_FILE": "/mine.pem"}
+        assert own.items() <= self.settings(project, tmp_path, PIP_CONFIG=self.CONFIG, **own).items()

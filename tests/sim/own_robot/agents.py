@@ -34,7 +34,7 @@ class RunnerPPORunnerCfg(RslRlOnPolicyRunnerCfg):
         learning_rate=3.0e-4,
         schedule="adaptive",
         gamma=0.98,
-        lam=0.95,
+        lam=0.9,
         desired_kl=0.008,
         max_grad_norm=0.5,
     )

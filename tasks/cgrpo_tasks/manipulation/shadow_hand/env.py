@@ -168,7 +168,7 @@ class ShadowHandBlockEnv(DirectRLEnv):
 
     def _apply_action(self) -> None:
         target = self._middle + self._half_range * self.actions
-        self.robot.set_joint_position_target_index(target=target, joint_ids=self._actuated)
+        self.robot.actuators.target_command.set_position_index(value=target, joint_ids=self._actuated)
 
     def _measure(self) -> None:
         """Compare the blocks with their goals."""
