@@ -27,7 +27,7 @@ Usage: ./isaaclab.sh OPTION ...
   COMMAND [ARGS]                Isaac Lab's own commands: train, play, list_envs, ...
 
 The Python is, in this order: an active environment with Isaac Lab 3.0, the one of the checkout in ISAACLAB_PATH,
-or .venv in this folder, which the first call makes (4 to 7 minutes and 8 GB) with Python 3.12.
+or .venv in this folder, which the first call makes (1 to 4 minutes and 8 GB) with Python 3.12.
 TEXT
 }
 
@@ -151,12 +151,12 @@ install_venv() { # FINGERPRINT EXTRA...
     # Without the base stamp an installation was cut short, and pip does not notice half-written packages.
     if [[ ! -e $stamps/base || ! -x $venv/bin/python ]]; then make_venv; fi
     : >"$log"
-    pip_options+=(--no-compile)
+    pip_options+=(--no-compile) # imports do it, for the sixth of the code that is needed
     install_stamped base "$wanted"
     for stamp in "${extras[@]}"; do
         if [[ -e $stamps/$stamp || " $* " == *" $stamp "* ]]; then install_stamped "$stamp" "$wanted"; fi
     done
-    compile_bytecode
+    if [[ -n ${PYTHONDONTWRITEBYTECODE:-} ]]; then compile_bytecode; fi
     if has_nvidia_gpu && [[ ! -e $stamps/gpu ]]; then
         (install_stamped gpu "$wanted") || say "Going on without cuML; './isaaclab.sh -i gpu' tries again."
     fi
@@ -170,7 +170,7 @@ make_venv() {
         die "No Python 3.12 with venv was found (tried PYTHON, python3.12, python3, pyenv, uv). Install one, e.g." \
             "'sudo apt-get install python3.12-venv', 'pyenv install 3.12' or uv, or set PYTHON to its path."
     fi
-    say "First use: installing Isaac Lab 3.0 into $venv (4 to 7 minutes, 8 GB)."
+    say "First use: installing Isaac Lab 3.0 into $venv (1 to 4 minutes, 8 GB)."
     rm -rf -- "$venv"
     mkdir -p -- "$stamps"
     if [[ -n $base_python ]]; then
@@ -211,9 +211,9 @@ install_requirements() { # EXTRA
     esac
 }
 
-compile_bytecode() { # of some 20,000 files, on all cores where pip uses one
-    # Left to the imports, it would be repeated by every process under PYTHONDONTWRITEBYTECODE. Nobody imports the tests
-    # of packages, a quarter of it all; and some packages hold files that are not for this Python.
+compile_bytecode() { # of all packages, where imports may not write it and every process would compile them anew
+    # Nobody imports the tests of packages, a quarter of it all; and some packages hold files that are not for this
+    # Python.
     logged "$python" -W ignore -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' "$venv/lib" || true
 }
 

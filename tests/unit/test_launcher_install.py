@@ -43,12 +43,16 @@ class TestFirstUse:
         assert "--no-deps" in editable and editable.endswith(f"-e {project.root}")
         assert "minutes, 8 GB" in result.stderr.splitlines()[0]
 
-    def test_packages_are_compiled_once_and_a_broken_file_is_no_failure(self, project: Project):
+    @pytest.mark.parametrize(("forbidden", "compiled"), [("1", ["module"]), ("", [])])
+    def test_packages_are_compiled_where_imports_may_not_and_a_broken_file_is_no_failure(
+        self, project: Project, forbidden: str, compiled: list[str]
+    ):
         site = '"$here/../lib/python3.12/site-packages"'
-        unpack = f"mkdir -p {site}; echo 'a = \"\\i\"' >{site}/module.py; echo 'print x' >{site}/python2.py"
-        result = project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE="1")
+        unpack = f"mkdir -p {site}/tests; touch {site}/tests/test.py; "
+        unpack += f"echo 'a = \"\\i\"' >{site}/module.py; echo 'print x' >{site}/python2.py"
+        result = project.run(*RUN, PIP=unpack, PYTHONDONTWRITEBYTECODE=forbidden)
         assert result.stdout == "ran\n" and len(result.stderr.splitlines()) == 2
-        assert [path.name.split(".")[0] for path in project.root.glob(".venv/lib/**/*.pyc")] == ["module"]
+        assert [path.name.split(".")[0] for path in project.root.glob(".venv/lib/**/*.pyc")] == compiled
         assert "--no-compile" in project.calls()[2]
 
     def test_second_use_starts_at_once(self, project: Project):
