@@ -3,6 +3,7 @@
 
 """The commands as a user types them: a short training, then everything one does with its result."""
 
+import contextlib
 import csv
 import json
 import os
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from cgrpo_app import train
+from cgrpo_app.errors import UserError, run_command
 
 ROOT = Path(__file__).parents[2]
 TASK = "Franka-Reach-CGRPO"
@@ -130,8 +134,8 @@ class TestTrain:
         again = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
         assert again.returncode == 0, again.stderr
         assert json.loads(report.read_text())["iterations"] == 6
-        refused = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
-        assert refused.returncode == 2 and "has done 6 already" in refused.stderr
+        with pytest.raises(UserError, match="has done 6 already"), contextlib.chdir(tmp_path):
+            train.main(["--task", TASK, "--device", "cpu", "--resume", "--max_iterations", "6"])
 
     def test_interrupt_ends_cleanly(self, tmp_path):
         """Ctrl-C in the middle ends the run with checkpoint, report and ONNX file, and exit code 0."""
@@ -240,14 +244,24 @@ class TestMistakes:
             (("--num_envs", "7", "agent.algorithm.num_policies=2"), "num_envs=7: cannot be divided"),
             (("agent.algorithm.num_groups=3",), "num_groups=3: there are only num_policies=1"),
             (("agent.algorithm.clip_param=-1",), "clip_param=-1: must be a positive number"),
-            (("--checkpoint", "missing.pt"), "--checkpoint missing.pt: there is no such file"),
             (("physics=warp9",), "available: "),
         ],
     )
-    def test_one_line(self, tmp_path, arguments, message):
+    def test_one_line(self, tmp_path, monkeypatch, capfd, arguments, message):
         """The message names the field, the value and the remedy."""
-        result = command("train", *arguments, cwd=tmp_path)
-        assert result.returncode == 2
-        (line,) = [line for line in result.stderr.splitlines() if line.strip()]
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as ended:
+            run_command(train.main, ["--task", TASK, "--device", "cpu", *arguments])
+        self.check(ended.value.code, capfd.readouterr().err, message, tmp_path)
+
+    def test_one_line_of_the_whole_command(self, tmp_path):
+        """Nothing that imports or exits prints anything else."""
+        result = command("train", "--checkpoint", "missing.pt", cwd=tmp_path)
+        self.check(result.returncode, result.stderr, "--checkpoint missing.pt: there is no such file", tmp_path)
+
+    def check(self, code, printed, message, folder):
+        """Exit code, printed line and folder after a mistake."""
+        assert code == 2
+        (line,) = [line for line in printed.splitlines() if line.strip()]
         assert line.startswith("error: ") and message in line
-        assert not (tmp_path / "logs").exists()
+        assert not (folder / "logs").exists()

@@ -68,7 +68,7 @@ def test_what_the_image_copies_exists(source: str):
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_the_steps_of_the_image_as_uid_1000_with_an_empty_home():
-    """Install and train as the image does; takes about 6 minutes and 8 GB.
+    """Install and train as the image does; takes some minutes and 8 GB.
 
     ``CGRPO_TEST_PYTHON`` names a Python 3.12 that other users can run, where the system has none.
     """
