@@ -27,7 +27,7 @@ Usage: ./isaaclab.sh OPTION ...
   COMMAND [ARGS]                Isaac Lab's own commands: train, play, list_envs, ...
 
 The Python is, in this order: an active environment with Isaac Lab 3.0, the one of the checkout in ISAACLAB_PATH,
-or .venv in this folder, which the first call makes (1 to 4 minutes and 8 GB) with Python 3.12.
+or .venv in this folder, which the first call makes with Python 3.12 (a download of 3 GB, 8 GB on disk).
 TEXT
 }
 
@@ -170,7 +170,8 @@ make_venv() {
         die "No Python 3.12 with venv was found (tried PYTHON, python3.12, python3, pyenv, uv). Install one, e.g." \
             "'sudo apt-get install python3.12-venv', 'pyenv install 3.12' or uv, or set PYTHON to its path."
     fi
-    say "First use: installing Isaac Lab 3.0 into $venv (1 to 4 minutes, 8 GB)."
+    say "First use: installing Isaac Lab 3.0 into $venv (some minutes; a download of" \
+        "3 GB, 8 GB on disk)."
     rm -rf -- "$venv"
     mkdir -p -- "$stamps"
     if [[ -n $base_python ]]; then

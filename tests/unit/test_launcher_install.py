@@ -41,7 +41,7 @@ class TestFirstUse:
         assert venv == "venv" and uv.endswith(" uv")
         assert lock.endswith(f"-r {project.root}/requirements.txt")
         assert "--no-deps" in editable and editable.endswith(f"-e {project.root}")
-        assert "minutes, 8 GB" in result.stderr.splitlines()[0]
+        assert "8 GB on disk" in result.stderr.splitlines()[0]
 
     @pytest.mark.parametrize(("forbidden", "compiled"), [("1", ["module"]), ("", [])])
     def test_packages_are_compiled_where_imports_may_not_and_a_broken_file_is_no_failure(
