@@ -156,10 +156,10 @@ install_venv() { # FINGERPRINT EXTRA...
     for stamp in "${extras[@]}"; do
         if [[ -e $stamps/$stamp || " $* " == *" $stamp "* ]]; then install_stamped "$stamp" "$wanted"; fi
     done
-    if [[ -n ${PYTHONDONTWRITEBYTECODE:-} ]]; then compile_bytecode; fi
     if has_nvidia_gpu && [[ ! -e $stamps/gpu ]]; then
         (install_stamped gpu "$wanted") || say "Going on without cuML; './isaaclab.sh -i gpu' tries again."
     fi
+    if [[ -n ${PYTHONDONTWRITEBYTECODE:-} ]]; then compile_bytecode; fi
     say "Installed after $SECONDS s."
 }
 
@@ -170,8 +170,7 @@ make_venv() {
         die "No Python 3.12 with venv was found (tried PYTHON, python3.12, python3, pyenv, uv). Install one, e.g." \
             "'sudo apt-get install python3.12-venv', 'pyenv install 3.12' or uv, or set PYTHON to its path."
     fi
-    say "First use: installing Isaac Lab 3.0 into $venv (some minutes; a download of" \
-        "3 GB, 8 GB on disk)."
+    say "First use: installing Isaac Lab 3.0 into $venv (some minutes; a download of 3 GB, 8 GB on disk)."
     rm -rf -- "$venv"
     mkdir -p -- "$stamps"
     if [[ -n $base_python ]]; then
@@ -219,13 +218,15 @@ compile_bytecode() { # of all packages, where imports may not write it and every
 }
 
 pip_install() { # ARGUMENTS of pip install: by uv, and by pip where uv fails
-    local uv settings
+    local uv
     uv="$(command -v uv || echo "$venv/bin/uv")"
     if [[ -x $uv ]]; then
-        mapfile -t settings < <(uv_settings)
-        # Beside the packages it can link to them instead of copying, and goes when they go.
-        if [[ $uv == "$venv/bin/uv" ]]; then settings+=("UV_CACHE_DIR=${UV_CACHE_DIR:-$venv/uv-cache}"); fi
-        if logged env "${settings[@]}" "$uv" pip install --python "$python" "$@"; then return; fi
+        if [[ ! -v uv_environment ]]; then
+            mapfile -t uv_environment < <(uv_settings)
+            # Beside the packages it can link to them instead of copying, and goes when they go.
+            if [[ $uv == "$venv/bin/uv" ]]; then uv_environment+=("UV_CACHE_DIR=${UV_CACHE_DIR:-$venv/uv-cache}"); fi
+        fi
+        if logged env "${uv_environment[@]}" "$uv" pip install --python "$python" "$@"; then return; fi
     fi
     logged "$python" -m pip install "${pip_options[@]}" "$@"
 }

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from cgrpo_app import train
-from cgrpo_app.errors import UserError, run_command
+from cgrpo_app.errors import run_command
 
 ROOT = Path(__file__).parents[2]
 TASK = "Franka-Reach-CGRPO"
@@ -37,6 +37,14 @@ def command(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProc
         timeout=300,
         check=False,
     )
+
+
+def in_this_process(*arguments: str, cwd: Path, capfd) -> tuple[int, str]:
+    """End ``train`` by a mistake, without its start of ten seconds; exit code and what it printed as errors."""
+    capfd.readouterr()
+    with contextlib.chdir(cwd), pytest.raises(SystemExit) as ended:
+        run_command(train.main, ["--task", TASK, "--device", "cpu", *arguments])
+    return ended.value.code, capfd.readouterr().err
 
 
 def environment() -> dict[str, str]:
@@ -110,7 +118,7 @@ class TestTrain:
         assert "--checkpoint logs/rsl_rl/" in lines[-1]
         assert not any("[INFO]" in line or line.startswith("|") for line in lines)
 
-    def test_resume_is_exact(self, trained, tmp_path):
+    def test_resume_is_exact(self, trained, tmp_path, capfd):
         """Three iterations, a new process and three more give the weights of six in one go, bit for bit."""
         options = ("--num_envs", "16", "--seed", "3", "--max_iterations", "3", *OVERRIDES)
         assert command("train", *options, cwd=tmp_path).returncode == 0
@@ -125,17 +133,17 @@ class TestTrain:
                 assert torch.equal(value, parts[module][name]), f"{module}.{name}"
         assert torch.equal(whole["generator_state"], parts["generator_state"])
         assert [int(row["iteration"]) for row in csv.DictReader((run / "progress.csv").open())] == [1, 2, 3, 4, 5, 6]
-        self.only_a_damaged_report_is_left_to_do(run, tmp_path)
+        self.only_a_damaged_report_is_left_to_do(run, tmp_path, capfd)
 
-    def only_a_damaged_report_is_left_to_do(self, run, tmp_path):
+    def only_a_damaged_report_is_left_to_do(self, run, tmp_path, capfd):
         """Going on with a run whose iterations are done writes its report, where that is none."""
         report = run / "report.json"
         report.write_text(report.read_text()[:40])
         again = command("train", "--resume", "--max_iterations", "6", cwd=tmp_path)
         assert again.returncode == 0, again.stderr
         assert json.loads(report.read_text())["iterations"] == 6
-        with pytest.raises(UserError, match="has done 6 already"), contextlib.chdir(tmp_path):
-            train.main(["--task", TASK, "--device", "cpu", "--resume", "--max_iterations", "6"])
+        code, printed = in_this_process("--resume", "--max_iterations", "6", cwd=tmp_path, capfd=capfd)
+        assert code == 2 and "has done 6 already" in printed
 
     def test_interrupt_ends_cleanly(self, tmp_path):
         """Ctrl-C in the middle ends the run with checkpoint, report and ONNX file, and exit code 0."""
@@ -247,12 +255,9 @@ class TestMistakes:
             (("physics=warp9",), "available: "),
         ],
     )
-    def test_one_line(self, tmp_path, monkeypatch, capfd, arguments, message):
+    def test_one_line(self, tmp_path, capfd, arguments, message):
         """The message names the field, the value and the remedy."""
-        monkeypatch.chdir(tmp_path)
-        with pytest.raises(SystemExit) as ended:
-            run_command(train.main, ["--task", TASK, "--device", "cpu", *arguments])
-        self.check(ended.value.code, capfd.readouterr().err, message, tmp_path)
+        self.check(*in_this_process(*arguments, cwd=tmp_path, capfd=capfd), message, tmp_path)
 
     def test_one_line_of_the_whole_command(self, tmp_path):
         """Nothing that imports or exits prints anything else."""
