@@ -153,3 +153,9 @@ def test_nothing_is_built_a_second_time(empty_cache, monkeypatch):
     first = assets.usd_path("ant")
     monkeypatch.setattr(assets, "_build", lambda model, folder: pytest.fail("built again"))
     assert assets.usd_path("ant") == first and first.is_file()
+
+
+def test_the_converter_s_progress_is_not_printed(empty_cache, capfd):
+    assert assets.usd_path("half_cheetah").is_file()
+    printed = capfd.readouterr()
+    assert printed.out + printed.err == ""

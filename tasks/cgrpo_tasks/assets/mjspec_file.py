@@ -15,7 +15,7 @@ import mujoco
 import isaaclab.sim as sim_utils
 from isaaclab.utils import configclass, replace
 
-from . import cache
+from . import cache, usd_conversion
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -70,10 +70,6 @@ def usd_path(spec: mujoco.MjSpec) -> Path:
 
 def _build(spec: mujoco.MjSpec, folder: Path) -> None:
     """Write the MJCF and the USD into an empty folder."""
-    # Imported late: it loads USD plugins, which must not happen before Kit where Isaac Sim is used.
-    import mujoco_usd_converter
-
     path = folder / f"{spec.modelname}.xml"
     path.write_text(spec.to_xml())
-    # The scene is Isaac Lab's: it sets gravity, time step and solver.
-    mujoco_usd_converter.Converter(layer_structure=False, scene=False).convert(str(path), str(folder / "usd"))
+    usd_conversion.convert(path, folder / "usd", layer_structure=False)

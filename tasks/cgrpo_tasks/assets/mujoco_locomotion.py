@@ -21,7 +21,7 @@ from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
 
-from . import cache
+from . import cache, usd_conversion
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -65,13 +65,9 @@ def usd_path(model: str) -> Path:
 
 def _build(model: str, folder: Path) -> None:
     """Write the adapted MJCF and the USD into an empty folder."""
-    # Imported late: it loads USD plugins, which must not happen before Kit where Isaac Sim is used.
-    import mujoco_usd_converter
-
     path = folder / f"{model}.xml"
     path.write_text(adapted_mjcf(model).to_xml())
-    # The scene is Isaac Lab's: it sets gravity, time step and solver.
-    mujoco_usd_converter.Converter(layer_structure=False, scene=False).convert(str(path), str(folder / "usd"))
+    usd_conversion.convert(path, folder / "usd", layer_structure=False)
 
 
 def adapted_mjcf(model: str) -> mujoco.MjSpec:

@@ -23,7 +23,7 @@ from isaaclab_tasks.utils import preset
 
 from isaaclab_assets import FRANKA_PANDA_CFG
 
-from . import cache, panda_mjcf
+from . import cache, panda_mjcf, usd_conversion
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -57,11 +57,8 @@ def _panda_folder() -> Path:
 
 def _build(folder: Path) -> None:
     """Write the MJCF and the USD of the Panda into an empty folder."""
-    # Imported late: it loads USD plugins, which must not happen before Kit where Isaac Sim is used.
-    import mujoco_usd_converter
-
     mjcf = panda_mjcf.write_panda_mjcf(folder)
-    mujoco_usd_converter.Converter(scene=False).convert(str(mjcf), str(folder / "usd"))
+    usd_conversion.convert(mjcf, folder / "usd")
 
 
 def spawn_panda(prim_path: str, cfg: PandaFileCfg, *args, **kwargs) -> Usd.Prim:
