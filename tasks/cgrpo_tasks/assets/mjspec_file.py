@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,14 +61,13 @@ def usd_path(spec: mujoco.MjSpec) -> Path:
     """
     spec.compile()
     meshes = [Path(spec.meshdir) / mesh.file for mesh in spec.meshes]
-    versions = [f"{package}=={version(package)}" for package in ("mujoco", "mujoco-usd-converter")]
-    key = cache.content_key([*meshes, Path(__file__)], [*versions, spec.to_xml()])
-    folder = cache.cached_build(spec.modelname, key, lambda folder: _build(spec, folder))
+    key = usd_conversion.content_key([*meshes, Path(__file__)], spec.to_xml())
+    folder = cache.cached_build(spec.modelname, key, lambda folder: build(spec, folder))
     return folder / "usd" / f"{spec.modelname}.usdc"
 
 
-def _build(spec: mujoco.MjSpec, folder: Path) -> None:
-    """Write the MJCF and the USD into an empty folder."""
+def build(spec: mujoco.MjSpec, folder: Path) -> None:
+    """Write the MJCF and the USD of a model into an empty folder, named as it is."""
     path = folder / f"{spec.modelname}.xml"
     path.write_text(spec.to_xml())
     usd_conversion.convert(path, folder / "usd", layer_structure=False)

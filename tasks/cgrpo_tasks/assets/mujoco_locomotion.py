@@ -10,7 +10,6 @@ effect and where it is made good. Importing this module builds nothing.
 from __future__ import annotations
 
 import importlib.util
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from isaaclab.assets import ArticulationCfg
 from isaaclab.utils import configclass, replace
 from isaaclab_newton.sim.schemas import NewtonArticulationCfg
 
-from . import cache, usd_conversion
+from . import cache, mjspec_file, usd_conversion
 
 if TYPE_CHECKING:
     from pxr import Usd
@@ -58,16 +57,14 @@ def usd_path(model: str) -> Path:
     Raises:
         cache.AssetCacheError: If the cache folder cannot be written.
     """
-    versions = [f"{package}=={version(package)}" for package in ("mujoco", "mujoco-usd-converter")]
-    key = cache.content_key([gymnasium_mjcf_path(model), Path(__file__)], versions)
+    code = [Path(__file__), Path(mjspec_file.__file__)]
+    key = usd_conversion.content_key([gymnasium_mjcf_path(model), *code])
     return cache.cached_build(model, key, lambda folder: _build(model, folder)) / "usd" / f"{model}.usdc"
 
 
 def _build(model: str, folder: Path) -> None:
     """Write the adapted MJCF and the USD into an empty folder."""
-    path = folder / f"{model}.xml"
-    path.write_text(adapted_mjcf(model).to_xml())
-    usd_conversion.convert(path, folder / "usd", layer_structure=False)
+    mjspec_file.build(adapted_mjcf(model), folder)
 
 
 def adapted_mjcf(model: str) -> mujoco.MjSpec:

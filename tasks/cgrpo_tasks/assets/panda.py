@@ -8,7 +8,6 @@ Importing this module builds nothing; the conversion to USD happens when a scene
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,8 +49,7 @@ def panda_usd_path() -> Path:
 def _panda_folder() -> Path:
     """Return the cache folder with ``panda.xml``, its meshes and ``usd/panda.usda``."""
     sources = [file for file in panda_mjcf.source_folder().rglob("*") if file.is_file()]
-    versions = [f"{package}=={version(package)}" for package in ("mujoco", "mujoco-usd-converter")]
-    key = cache.content_key([*sources, Path(panda_mjcf.__file__), Path(__file__)], versions)
+    key = usd_conversion.content_key([*sources, Path(panda_mjcf.__file__), Path(__file__)])
     return cache.cached_build("panda", key, _build)
 
 

@@ -3,7 +3,22 @@
 
 """MJCF to USD, without the converter's account of its own progress."""
 
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
+
+from . import cache
+
+
+def content_key(files: Iterable[Path], *texts: str) -> str:
+    """Key in the asset cache of what :func:`convert` makes.
+
+    Args:
+        files: What the model is made from, the code that makes it included.
+        *texts: Further contents.
+    """
+    versions = [f"{package}=={version(package)}" for package in ("mujoco", "mujoco-usd-converter")]
+    return cache.content_key([*files, Path(__file__)], [*versions, *texts])
 
 
 def convert(mjcf: Path, folder: Path, *, layer_structure: bool = True) -> None:
