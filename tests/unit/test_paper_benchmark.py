@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from cgrpo_app.benchmarks import paper
 from cgrpo_app.benchmarks.paper_claims import Difference, claims
 from cgrpo_app.benchmarks.paper_outcomes import Outcome, read_outcome
+from cgrpo_app.benchmarks.paper_ratio import ratio_of_groups
 from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, NO_GROUPS, SIMPLE, STUDIES, Trial
 from cgrpo_app.errors import UserError
 from cgrpo_lab.algorithms.config import CGRPOCfg
@@ -120,6 +122,31 @@ def test_statements_hold_only_where_seeds_agree():
     assert str(Difference.of([1.0], [2.0])) == "-1" and Difference.of([1.0], [2.0]).verdict == "not shown"
 
 
+def test_ratio_of_groups_is_the_slope_within_each_number_of_policies():
+    """Against sums over deviations from the means of each N; a number of policies without trials of both is no part."""
+    draw = np.random.default_rng(7)
+    trials = [(case, seed) for case in GRID if case.groups < 4 for seed in range(2 + case.policies // 4)]
+    made = [outcome(case.name, seed, (end, end)) for case, seed in trials for end in [draw.uniform(200.0, 900.0)]]
+    outcomes = [found for found in made if found.case != "N=16 K=1"]
+    deviations = []
+    for policies in (2, 4, 8):
+        cases = {case.name: case.groups == 2 for case in GRID if case.policies == policies}
+        values = [(cases[found.case], np.log(found.end)) for found in outcomes if found.case in cases]
+        means = np.mean(values, axis=0)
+        deviations += [(x - means[0], y - means[1]) for x, y in values]
+    products, squares = sum(x * y for x, y in deviations), sum(x * x for x, _ in deviations)
+    slope = products / squares
+    residuals = sum((y - slope * x) ** 2 for x, y in deviations)
+    freedom = len(deviations) - 4
+    reach = stats.t.ppf(0.975, freedom) * np.sqrt(residuals / freedom / squares)
+    ratio = ratio_of_groups(outcomes, 2, 1)
+    assert [ratio.value, ratio.low, ratio.high] == pytest.approx(np.exp([slope, slope - reach, slope + reach]))
+    assert f"{ratio.value:.2f} times (95 % interval {ratio.low:.2f} to" in str(ratio)
+    assert ratio_of_groups(outcomes, 4, 1) is None and ratio_of_groups([], 2, 1) is None
+    negative = [outcome(case.name, seed, (-10.0, -10.0)) for case, seed in trials]
+    assert ratio_of_groups(negative, 2, 1) is None
+
+
 def test_report_of_what_is_finished(tmp_path, capsys):
     """Tables, pictures and figures; paths of this machine are left out; another setting needs another folder."""
     out, report = tmp_path / "out", tmp_path / "report"
@@ -138,6 +165,7 @@ def test_report_of_what_is_finished(tmp_path, capsys):
         and "| Ant simple | 2 | 141 ± 66 | +0 (-286 to +286) |" in page
     )
     assert "| 2 | 1 | 2 |" in page and "| 2 | 2 | 2 |" in page and "| 4 | 1 | 2 |" in page and "| 8 |" not in page
+    assert "With the same N, K=2 ends 1.00 times (95 % interval 0.11 to 8.96) as high as K=1: from the" in page
     results = (report / "results.json").read_text()
     assert str(tmp_path) not in page + results and len(json.loads(results)["trials"]) == 18
     with pytest.raises(UserError, match="--iterations 60: the trials in .* have 50"):

@@ -8,8 +8,9 @@ from typing import Any
 
 from cgrpo_app.benchmarks.paper_claims import Claim, Difference, claims
 from cgrpo_app.benchmarks.paper_outcomes import Outcome, by_case, ends, spread
+from cgrpo_app.benchmarks.paper_ratio import ratio_of_groups
 from cgrpo_app.benchmarks.paper_record import Record
-from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, SIMPLE, TRANSFER
+from cgrpo_app.benchmarks.paper_studies import ABLATIONS, FULL, GRID, GROUPS, SIMPLE, TRANSFER
 
 TITLES = {
     "curves": "Learning curves of both policies",
@@ -92,7 +93,15 @@ def _grid(outcomes: list[Outcome]) -> str:
             numbers = [str(case.policies), str(case.groups), str(len(trials))]
             rows.append([*numbers, spread(values), minus_full, best, _deployed(trials)])
     heads = ["N", "K", "seeds", "final return, mean of policies", f"minus N=2 K=2 {INTERVAL}", "best policy"]
-    return _table([*heads, "deployed policy, no noise"], rows)
+    return "\n\n".join([_table([*heads, "deployed policy, no noise"], rows), *_ratios(outcomes)])
+
+
+def _ratios(outcomes: list[Outcome]) -> list[str]:
+    """What numbers of groups are worth over all numbers of policies."""
+    one, *several = GROUPS
+    ratios = {groups: ratio_of_groups(outcomes, groups, one) for groups in several}
+    found = [f"K={groups} ends {ratio} as high as K={one}" for groups, ratio in ratios.items() if ratio is not None]
+    return [f"With the same N, {'; '.join(found)}: from the logarithms, a level for each N."] if found else []
 
 
 def _transfer(outcomes: list[Outcome]) -> str:
