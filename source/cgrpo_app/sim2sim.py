@@ -14,6 +14,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -157,7 +158,10 @@ def make_env(env_id: str, policy: Path) -> gym.Env:
     if env_id.startswith(sim2sim_hand.NAMES):
         return sim2sim_hand.HandBlock(env_id)
     if env_id != REACH:
-        return gym.make(env_id)
+        with warnings.catch_warnings():
+            # Published figures are of v4, so it is asked for knowingly.
+            warnings.filterwarnings("ignore", message=".*is out of date", category=DeprecationWarning)
+            return gym.make(env_id)
     about = read_metadata(policy, load_session(policy))
     if "rules" not in about:
         raise PolicyMismatch(f"{policy}: does not tell the task's rules; export it again with scripts/export.py.")

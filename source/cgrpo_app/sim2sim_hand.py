@@ -8,6 +8,8 @@ This module imports neither Isaac Lab nor torch and shares no code with the task
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import Any
 
 import gymnasium as gym
@@ -39,7 +41,8 @@ class HandBlock(gym.Wrapper):
         Args:
             name: One of :data:`NAMES` with ``-v1``.
         """
-        import gymnasium_robotics
+        with contextlib.redirect_stderr(io.StringIO()):  # it prints news about environments that are not judged here
+            import gymnasium_robotics
 
         gym.register_envs(gymnasium_robotics)
         repair()

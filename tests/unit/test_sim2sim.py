@@ -194,6 +194,17 @@ def test_command_needs_neither_isaac_lab_nor_torch(tmp_path):
     assert 0.0 < result["latency_s"]["p50"] <= result["latency_s"]["p99"]
 
 
+def test_making_an_environment_prints_nothing():
+    """Neither that v4 is old nor the news of Gymnasium-Robotics, which it prints when it is first imported."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'source')!r}); from pathlib import Path; "
+        "from cgrpo_app.sim2sim import make_env; "
+        "[make_env(name, Path()) for name in ('HalfCheetah-v4', 'HandManipulateBlockRotateZ-v1')]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
