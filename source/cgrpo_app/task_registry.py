@@ -8,6 +8,7 @@ import gymnasium as gym
 
 def our_tasks() -> list[str]:
     """Ids of this project's tasks."""
-    import cgrpo_tasks  # noqa: F401  registers them where the project is not installed, too
+    import cgrpo_tasks  # registers them where the project is not installed, too
 
-    return sorted(name for name, spec in gym.registry.items() if "num_envs_by_device" in spec.kwargs)
+    package = f"{cgrpo_tasks.__name__}."
+    return sorted(name for name, spec in gym.registry.items() if str(spec.entry_point).startswith(package))

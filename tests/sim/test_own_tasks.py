@@ -103,6 +103,15 @@ def test_a_task_that_names_its_ppo_twice_has_cgrpo_as_well(folder):
     assert type(load_cfg_from_registry("Own-Twice", "rsl_rl_cfg_entry_point").algorithm) is CGRPOCfg
 
 
+def test_a_task_may_say_how_many_envs_a_device_gets(folder, capsys):
+    registered_tasks()
+    spec = gym.spec(TASK)
+    kwargs = {"env_cfg_entry_point": spec.kwargs["env_cfg_entry_point"], "rsl_rl_cfg_entry_point": RunnerPPORunnerCfg}
+    gym.register("Own-Sizes", spec.entry_point, kwargs={**kwargs, "num_envs_by_device": {"cpu": 4, "cuda": 4096}})
+    train.main(["--task", "Own-Sizes", "--device", "cpu", "--max_iterations", "1"])
+    assert "Own-Sizes: CGRPO on cpu, 4 envs" in capsys.readouterr().out
+
+
 def test_an_asset_that_cannot_be_downloaded_is_named_in_one_line(folder, monkeypatch):
     def make(*args, **kwargs):
         raise FileNotFoundError("Unable to find the file: https://example.org/plane.usda")  # as Isaac Lab words it

@@ -227,8 +227,8 @@ def test_an_agent_that_a_task_lacks_is_answered_with_those_it_has(monkeypatch):
     """By their short names; entry points that have none may be given as they are."""
     agents = ("rsl_rl_ppo_cfg_entry_point", "rsl_rl_cfg_entry_point", "rsl_rl_deep_cfg_entry_point")
     kwargs = {**dict.fromkeys(agents), "env_cfg_entry_point": None, "skrl_cfg_entry_point": None}
-    kwargs["num_envs_by_device"] = {}  # one of ours
-    monkeypatch.setitem(gym.registry, "Agents-Test-v0", gym.envs.registration.EnvSpec("Agents-Test-v0", kwargs=kwargs))
+    spec = gym.envs.registration.EnvSpec("Agents-Test-v0", entry_point="cgrpo_tasks.test:Env", kwargs=kwargs)
+    monkeypatch.setitem(gym.registry, "Agents-Test-v0", spec)
     for agent in ("cgrpo", "ppo", "rsl_rl_deep_cfg_entry_point"):
         launch.check_agent_name("--agent", "Agents-Test-v0", agent)
     had = "it has cgrpo, ppo, rsl_rl_deep_cfg_entry_point.$"
