@@ -257,7 +257,7 @@ def test_density_of_the_squashed_gaussian():
 
 
 @pytest.mark.parametrize(
-    ("agent", "iterations", "gradient_steps"), [("sac", 60, 32), ("td3", 60, 32), ("trpo", 40, None)]
+    ("agent", "iterations", "gradient_steps"), [("sac", 30, 32), ("td3", 35, 32), ("trpo", 25, None)]
 )
 def test_learns_the_way_to_the_origin(agent, iterations, gradient_steps):
     """Standing still earns 0.2 a step, the best way 0.85."""
